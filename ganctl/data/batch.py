@@ -1,0 +1,52 @@
+"""What travels from the data to a game: typed batches, never dicts of strings."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, replace
+from typing import Self
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Tensors:
+    """A dataclass whose tensor fields share their first dimension; fields that are None stay None."""
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> Self:
+        """The same fields, each tensor changed."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return replace(self, **{name: change(value) for name, value in values.items() if isinstance(value, Tensor)})
+
+    def __len__(self) -> int:
+        """The shared first dimension: how many images (or inputs) this holds."""
+        return next(
+            len(value) for field in fields(self) if isinstance(value := getattr(self, field.name), Tensor)
+        )
+
+    def split(self, size: int) -> Iterator[Self]:
+        """Consecutive pieces of at most `size`."""
+        for start in range(0, len(self), size):
+            yield self.map(lambda value, start=start: value[start : start + size])  # type: ignore[misc]
+
+
+@dataclass(frozen=True)
+class Images(Tensors):
+    """Pictures of one kind, perhaps labelled."""
+
+    image: Tensor  # [B, C, H, W] in [-1, 1]
+    label: Tensor | None = None  # [B] class as int64, or [B, K] attributes as float 0/1
+
+
+@dataclass(frozen=True)
+class Pairs(Tensors):
+    """A picture and the picture it should become."""
+
+    source: Tensor  # [B, C, H, W] in [-1, 1]
+    target: Tensor  # [B, C', H', W'] in [-1, 1]
+
+
+@dataclass(frozen=True)
+class Unpaired(Tensors):
+    """One picture of each domain; they have nothing to do with each other."""
+
+    a: Tensor  # [B, C, H, W] in [-1, 1]
+    b: Tensor  # [B, C, H, W] in [-1, 1]

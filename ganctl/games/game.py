@@ -1,0 +1,119 @@
+"""Four words: a game is played in rounds, a round in turns, and every turn has an outcome."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ganctl.data.batch import Tensors
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Where training stands. Both numbers live in the checkpoint; every schedule and interval is derived from them."""
+
+    images_seen: int  # real images dealt so far, over all devices
+    rounds: int  # rounds played so far
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one turn found: `terms` are weighted already, summed and lowered; `watched` is only shown."""
+
+    terms: Mapping[str, Tensor]  # name -> scalar
+    watched: Mapping[str, Tensor] = field(default_factory=dict)  # name -> scalar
+
+    @property
+    def total(self) -> Tensor:
+        return torch.stack(tuple(self.terms.values())).sum()
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One optimizer's move: the modules it trains and the loss it lowers."""
+
+    name: str
+    players: tuple[nn.Module, ...]
+    loss: Callable[[Any], Outcome]  # takes the Round that the game dealt
+
+    def parameters(self) -> list[nn.Parameter]:
+        return [parameter for player in self.players for parameter in player.parameters()]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a user asks of a generator; what a game cannot grant it refuses by ValueError, in words."""
+
+    count: int
+    label: Tensor | None = None  # [count] int64 class or [count, K] attributes; None leaves it to the game
+    truncation: float | None = None  # 1 = the whole distribution, towards 0 = its middle; None = as trained
+    style_mix: int | None = None  # layer from which a second style takes over (style-based generators)
+    code: str | None = None  # name of the latent code to sweep (InfoGAN)
+    text: str | None = None  # caption (captioned games)
+
+
+class Game(nn.Module, ABC):
+    """The rules: who plays, in which turn, for which loss. Owns the networks; knows no optimizer, file or trainer.
+
+    A training round is played by `ganctl.module.GameModule`:
+
+        round = game.deal(batch, playing, clock)
+        for turn in game.turns():
+            if turn.name in playing:
+                turn.loss(round).total.backward()   # only turn.players receive gradients
+    """
+
+    @abstractmethod
+    def turns(self) -> tuple[Turn, ...]:
+        """The turns in order of play; names are the keys of `model.optimizers`."""
+
+    @abstractmethod
+    def deal(self, batch: Any, playing: frozenset[str], clock: Clock) -> Any:
+        """The Round that this round's turns share: the batch and the fakes.
+
+        Fakes are made here, before anything is frozen, and with a graph only if their maker is in `playing`.
+        A graph serves one backward, and does not survive its makers' step.
+        """
+
+    @abstractmethod
+    def averaged(self) -> tuple[str, ...]:
+        """Names of the attributes (modules) that the moving average follows: what will be sampled."""
+
+    @abstractmethod
+    def preview(self, batch: Any, count: int, generator: torch.Generator) -> Tensors:
+        """Inputs fixed for the whole run, so that pictures compare in time. `batch`: the first `count` images."""
+
+    @abstractmethod
+    def sheet(self, inputs: Tensors) -> Tensor:
+        """Pictures [N, C, H, W] in [-1, 1] of `preview`'s inputs (N a multiple of len(inputs)), row by row."""
+
+    def advance(self, clock: Clock) -> None:  # noqa: B027 - most games do not change with time
+        """Called at the start of every round: growth, schedules. Whatever must survive a resume is in buffers."""
+
+    def batch_size(self, images_seen: int, batch_size: int) -> int:
+        """How many images the next round takes; growing games override it."""
+        return batch_size
+
+    def rehearse(self, generator: torch.Generator) -> None:  # noqa: B027 - only batch statistics need it
+        """One forward of the averaged modules on inputs as sampling will draw them, to measure batch statistics."""
+
+
+class Generative(Game):
+    """A game whose pictures are drawn from noise (and perhaps a label, a code, a text)."""
+
+    @abstractmethod
+    def request(self, wish: Wish, generator: torch.Generator) -> Tensors:
+        """Draw all inputs of `wish.count` pictures at once, on the CPU, so that batching cannot change them."""
+
+    @abstractmethod
+    def paint(self, inputs: Tensors) -> Tensor:
+        """Pictures [B, C, H, W] in [-1, 1]; each depends on its own inputs only (networks in eval mode)."""
+
+    def preview(self, batch: Any, count: int, generator: torch.Generator) -> Tensors:
+        return self.request(Wish(count), generator)
+
+    def sheet(self, inputs: Tensors) -> Tensor:
+        return self.paint(inputs)

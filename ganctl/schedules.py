@@ -1,0 +1,40 @@
+"""Numbers that change with images seen: learning rates, penalty weights, the moving average."""
+
+import math
+from abc import ABC, abstractmethod
+
+
+class Schedule(ABC):
+    """A pure function of images seen, so that a resumed run continues it exactly."""
+
+    @abstractmethod
+    def at(self, images_seen: int) -> float:
+        """The value after `images_seen` real images."""
+
+
+class Linear(Schedule):
+    """`start` until `begin_images`, then a straight line to `end` at `end_images`, then `end`."""
+
+    def __init__(self, start: float, end: float, end_images: float, begin_images: float = 0) -> None:
+        if end_images <= begin_images:
+            raise ValueError(f"end_images: {end_images}; must be more than begin_images ({begin_images})")
+        self.start, self.end, self.begin_images, self.end_images = start, end, begin_images, end_images
+
+    def at(self, images_seen: int) -> float:
+        return self.start + (self.end - self.start) * self.progress(images_seen)
+
+    def progress(self, images_seen: int) -> float:
+        """How far along, 0 to 1."""
+        return min(max((images_seen - self.begin_images) / (self.end_images - self.begin_images), 0.0), 1.0)
+
+
+class Cosine(Linear):
+    """As `Linear`, along half a cosine."""
+
+    def progress(self, images_seen: int) -> float:
+        return (1 - math.cos(math.pi * super().progress(images_seen))) / 2
+
+
+def value_at(value: float | Schedule, images_seen: int) -> float:
+    """A number as it stands after `images_seen` images."""
+    return value.at(images_seen) if isinstance(value, Schedule) else value
