@@ -1,0 +1,24 @@
+"""Shared fixtures: where the real data lies, and one thread so that tests do not fight over the cores."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+torch.set_num_threads(1)
+
+
+def find_data() -> Path | None:
+    """GANCTL_DATA, else shared/data beside the checkout."""
+    places = [os.environ.get("GANCTL_DATA"), str(Path(__file__).resolve().parents[2] / "shared" / "data")]
+    return next((Path(place) for place in places if place and Path(place).is_dir()), None)
+
+
+@pytest.fixture(scope="session")
+def data_root() -> Path:
+    """The folder with MNIST/raw and the picture zips; the test is skipped where there is none."""
+    root = find_data()
+    if root is None:
+        pytest.skip("no real data: set GANCTL_DATA to a folder holding MNIST/raw, cars64.zip, ...")
+    return root
