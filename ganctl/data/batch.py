@@ -18,9 +18,7 @@ class Tensors:
 
     def __len__(self) -> int:
         """The shared first dimension: how many images (or inputs) this holds."""
-        return next(
-            len(value) for field in fields(self) if isinstance(value := getattr(self, field.name), Tensor)
-        )
+        return next(len(value) for field in fields(self) if isinstance(value := getattr(self, field.name), Tensor))
 
     def split(self, size: int) -> Iterator[Self]:
         """Consecutive pieces of at most `size`."""

@@ -90,14 +90,14 @@ class Game(nn.Module, ABC):
     def sheet(self, inputs: Tensors) -> Tensor:
         """Pictures [N, C, H, W] in [-1, 1] of `preview`'s inputs (N a multiple of len(inputs)), row by row."""
 
-    def advance(self, clock: Clock) -> None:  # noqa: B027 - most games do not change with time
+    def advance(self, clock: Clock) -> None:
         """Called at the start of every round: growth, schedules. Whatever must survive a resume is in buffers."""
 
     def batch_size(self, images_seen: int, batch_size: int) -> int:
         """How many images the next round takes; growing games override it."""
         return batch_size
 
-    def rehearse(self, generator: torch.Generator) -> None:  # noqa: B027 - only batch statistics need it
+    def rehearse(self, generator: torch.Generator) -> None:
         """One forward of the averaged modules on inputs as sampling will draw them, to measure batch statistics."""
 
 

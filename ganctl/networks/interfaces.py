@@ -13,7 +13,7 @@ class Network(nn.Module):
     """Any part of a game; `stages` is what `dry_run=true` prints."""
 
     def stages(self) -> list[tuple[int, ...]]:
-        """Sizes (channels, height, width) that a picture passes through, in order; empty when there is nothing to tell."""
+        """Sizes (channels, height, width) that a picture passes through, in order; empty: nothing to tell."""
         return []
 
 
