@@ -15,8 +15,8 @@ class Critique:
     """What the discriminator saw and said in one turn."""
 
     critic: Callable[[Tensor], Tensor]  # image [B, C, H, W] -> scores, with this batch's labels
-    real: Tensor  # [B, C, H, W] in [-1, 1]; requires grad where a penalty needs it
-    fake: Tensor  # [B, C, H, W] in [-1, 1]; requires grad where a penalty needs it
+    real: Tensor  # [B, C, H, W], augmented; requires grad where a penalty needs it
+    fake: Tensor  # [B, C, H, W], augmented; requires grad where a penalty needs it
     real_score: Tensor  # [B] or [B, h, w]
     fake_score: Tensor  # [B] or [B, h, w]
     real_features: Tensor

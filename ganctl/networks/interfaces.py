@@ -44,3 +44,11 @@ class Discriminator(Network, ABC):
 
     def forward(self, image: Tensor, label: Tensor | None = None) -> Tensor:
         return self.score(self.features(image, label), label)
+
+
+class Constrained(ABC):
+    """A module whose weights must stay in a set; the trainer calls `constrain` after every step of its turn."""
+
+    @abstractmethod
+    def constrain(self) -> None:
+        """Bring the weights back into the set, in place."""

@@ -1,0 +1,90 @@
+"""The moving average of what is sampled: smoother and better than the live generator."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from ganctl.games.game import Game
+from ganctl.schedules import Schedule, value_at
+
+REHEARSALS = 50  # batches over which batch statistics are measured
+REHEARSAL_SEED = 20_160_101  # any fixed number: the same inputs at every measurement
+
+
+class Average(nn.Module):
+    """Copies of a game's averaged modules, drawn towards the live ones after every round.
+
+    `half_life`: images after which an old weight still counts half (Karras et al. 2020a); at the start of training it
+    is held to `ramp` times the images seen, so that the average does not carry the first, random weights for long.
+    """
+
+    def __init__(self, half_life: float | Schedule = 10_000.0, ramp: float = 0.05) -> None:
+        if ramp <= 0:
+            raise ValueError(f"ramp: {ramp}; must be more than 0")
+        super().__init__()
+        self.half_life, self.ramp = half_life, ramp
+        self.copies = nn.ModuleDict()
+        self._live: list[Tensor] = []
+
+    def follow(self, game: Game) -> None:
+        """Begin with copies of the game's averaged modules as they are now."""
+        for name in game.averaged():
+            self.copies[name] = deepcopy(getattr(game, name)).eval().requires_grad_(False)
+
+    def decay(self, images_seen: int, images: int) -> float:
+        """Share of the old average that stays after a round of `images`."""
+        half_life = min(value_at(self.half_life, images_seen), self.ramp * (images_seen + images))
+        return 0.5 ** (images / half_life) if half_life > 0 else 0.0
+
+    @torch.no_grad()
+    def update(self, game: Game, images_seen: int, images: int) -> None:
+        """One round later: parameters move by a share, buffers are taken over as they are."""
+        share = 1 - self.decay(images_seen, images)
+        for name, copy in self.copies.items():
+            live = getattr(game, name)
+            torch._foreach_lerp_(list(copy.parameters()), [p.detach() for p in live.parameters()], share)
+            self._take_buffers(copy, live)
+
+    @staticmethod
+    def _take_buffers(copy: nn.Module, live: nn.Module) -> None:
+        pairs = [(old, new) for old, new in zip(copy.buffers(), live.buffers(), strict=True)]
+        if pairs:
+            torch._foreach_copy_([old for old, _ in pairs], [new for _, new in pairs])
+
+    @contextmanager
+    def standing_in(self, game: Game) -> Iterator[None]:
+        """Inside, the game's averaged modules are the averages: for sampling only."""
+        live = {name: getattr(game, name) for name in self.copies}
+        try:
+            for name, copy in self.copies.items():
+                setattr(game, name, copy)
+            yield
+        finally:
+            for name, module in live.items():
+                setattr(game, name, module)
+
+    @torch.no_grad()
+    def measure(self, game: Game) -> None:
+        """Measure the averages' batch statistics anew: those of the live weights do not fit averaged ones.
+
+        Inputs come from a generator of its own, so training stays bit for bit what it would be without.
+        """
+        norms = [module for module in self.copies.modules() if isinstance(module, _BatchNorm)]
+        if not norms:
+            return
+        momenta = [norm.momentum for norm in norms]
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None  # cumulative mean
+            norm.train()
+        generator = torch.Generator().manual_seed(REHEARSAL_SEED)
+        with self.standing_in(game):
+            for _ in range(REHEARSALS):
+                game.rehearse(generator)
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
+            norm.eval()

@@ -1,0 +1,64 @@
+"""Fully connected generator and discriminator: the first GAN (Goodfellow et al. 2014), for pictures and for points."""
+
+from collections.abc import Sequence
+from math import prod
+
+import torch
+from torch import Tensor, nn
+
+from ganctl.networks.interfaces import Discriminator, Generator, Shape
+from ganctl.networks.label import LabelEmbedding, demand
+
+LABEL_SIZE = 32  # length of a label's embedding
+
+
+class MLPGenerator(Generator):
+    """Linear layers with LeakyReLU 0.2 and batch norm (not on the first), tanh at the end."""
+
+    def __init__(
+        self,
+        shape: Shape,
+        noise_size: int = 100,
+        hidden: Sequence[int] = (128, 256, 512, 1024),
+        batch_norm: bool = True,
+        classes: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.shape, self.noise_size, self.classes = tuple(shape), noise_size, classes or 0
+        self.embedding = None if classes is None else LabelEmbedding(classes, LABEL_SIZE)
+        sizes = [noise_size + (LABEL_SIZE if self.classes else 0), *hidden]
+        layers: list[nn.Module] = []
+        for index, (before, after) in enumerate(zip(sizes, sizes[1:], strict=False)):
+            norm = [nn.BatchNorm1d(after)] if batch_norm and index > 0 else []
+            layers += [nn.Linear(before, after), *norm, nn.LeakyReLU(0.2, True)]
+        self.layers = nn.Sequential(*layers, nn.Linear(sizes[-1], prod(shape)), nn.Tanh())
+
+    def forward(self, noise: Tensor, label: Tensor | None = None) -> Tensor:
+        if self.embedding is not None:
+            noise = torch.cat((noise, self.embedding(demand(label))), 1)
+        return self.layers(noise).unflatten(1, self.shape)
+
+
+class MLPDiscriminator(Discriminator):
+    """Linear layers with LeakyReLU 0.2; with `classes`, the label's embedding is concatenated to the pixels."""
+
+    def __init__(self, shape: Shape, hidden: Sequence[int] = (512, 256), classes: int | None = None) -> None:
+        super().__init__()
+        self.classes = classes or 0
+        self.embedding = None if classes is None else LabelEmbedding(classes, LABEL_SIZE)
+        sizes = [prod(shape) + (LABEL_SIZE if self.classes else 0), *hidden]
+        pairs = zip(sizes, sizes[1:], strict=False)
+        self.layers = nn.Sequential(
+            *(layer for before, after in pairs for layer in (nn.Linear(before, after), nn.LeakyReLU(0.2, True)))
+        )
+        self.feature_size = sizes[-1]
+        self.last = nn.Linear(self.feature_size, 1)
+
+    def features(self, image: Tensor, label: Tensor | None = None) -> Tensor:
+        pixels = image.flatten(1)
+        if self.embedding is not None:
+            pixels = torch.cat((pixels, self.embedding(demand(label)).to(pixels.dtype)), 1)
+        return self.layers(pixels)
+
+    def score(self, features: Tensor, label: Tensor | None = None) -> Tensor:
+        return self.last(features).squeeze(1)
