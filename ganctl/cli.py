@@ -1,0 +1,108 @@
+"""The front door: `ganctl <command> ...`; a mistake becomes words and an exit code. Imports nothing heavy."""
+
+import os
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+from ganctl.errors import FAILED, INTERRUPTED, MISTAKE, OK, GanctlError, UserError
+
+FIRST = ("train", "sample", "list")  # shown before the others
+HEAD = '"""`ganctl {}`: '  # how the file of a command begins; the rest of that line is its caption
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command and return the exit code (see `ganctl.errors`)."""
+    name, *rest = (sys.argv[1:] if argv is None else argv) or ["--help"]
+    if name in ("-h", "--help", "help"):
+        print(usage())
+        return OK
+    if name in ("-V", "--version"):
+        print(f"ganctl {import_module('ganctl').__version__}")
+        return OK
+    if name not in commands():
+        from ganctl.nearest import hint
+
+        print(f"ganctl: no command {name!r}{hint(name, commands())} (see ganctl --help)", file=sys.stderr)
+        return MISTAKE
+    return guarded(name, lambda: import_module(f"ganctl.commands.{name}").run(rest))
+
+
+def commands() -> dict[str, str]:
+    """Name -> caption of every command, from the first line of its file; no command is imported."""
+    found = {}
+    for file in sorted(Path(__file__).with_name("commands").glob("*.py")):
+        with file.open(encoding="utf-8") as text:
+            line = text.readline().strip()
+        head = HEAD.format(file.stem)
+        if line.startswith(head):
+            found[file.stem] = line.removeprefix(head).removesuffix('"""').removesuffix(".")
+    return dict(sorted(found.items(), key=lambda item: FIRST.index(item[0]) if item[0] in FIRST else len(FIRST)))
+
+
+def usage() -> str:
+    """What `ganctl --help` prints."""
+    rows = [f"  {name:<12} {caption}" for name, caption in commands().items()]
+    return "\n".join(
+        [
+            "usage: ganctl <command> [key=value ...]",
+            "",
+            *rows,
+            "",
+            "ganctl <command> --help explains a command. Begin with:  ganctl train model=dcgan dataset=digits",
+        ]
+    )
+
+
+def guarded(name: str, work: Callable[[], int | None]) -> int:
+    """Run a command; whatever goes wrong is told on stderr in words and becomes an exit code."""
+    try:
+        return work() or OK
+    except UserError as error:
+        return tell(name, error.mistakes, error.exit_code)
+    except GanctlError as error:
+        return tell(name, [str(error)], error.exit_code)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # `ganctl list | head`: the reader has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    except Exception as error:
+        return unexpected(name, error)
+
+
+def tell(name: str, mistakes: list[str] | tuple[str, ...], code: int) -> int:
+    """One mistake on one line; several under their number."""
+    if len(mistakes) == 1:
+        print(f"ganctl {name}: {mistakes[0]}", file=sys.stderr)
+    else:
+        print(f"ganctl {name}: {len(mistakes)} mistakes", *(f"  {each}" for each in mistakes), sep="\n", file=sys.stderr)
+    return code
+
+
+def unexpected(name: str, error: Exception) -> int:
+    """An error nobody foresaw: one sentence, and where its traceback is."""
+    import traceback
+
+    told = f"{type(error).__name__}: {error}".rstrip(": ").replace("\n", " ")
+    logged = log_traceback(error)
+    if os.environ.get("GANCTL_TRACEBACK") == "1":
+        traceback.print_exception(error)
+        where = ""
+    else:
+        where = f"; the traceback is in {logged}" if logged else "; set GANCTL_TRACEBACK=1 to see the traceback"
+    print(f"ganctl {name}: stopped by an unexpected error: {told}{where}", file=sys.stderr)
+    return FAILED
+
+
+def log_traceback(error: Exception) -> str | None:
+    """Write the traceback to the open run's log.txt; the file's path, or None where no run is open."""
+    import logging
+
+    logger = logging.getLogger("ganctl")
+    files = [handler.baseFilename for handler in logger.handlers if isinstance(handler, logging.FileHandler)]
+    if not files:
+        return getattr(error, "log", None)
+    logger.debug("unexpected error", exc_info=error)
+    return os.path.relpath(files[0])
