@@ -87,7 +87,7 @@ class Game(nn.Module, ABC):
         """Inputs fixed for the whole run, so that pictures compare in time. `batch`: the first `count` images."""
 
     @abstractmethod
-    def sheet(self, inputs: Tensors) -> Tensor:
+    def sheet(self, inputs: Any) -> Tensor:
         """Pictures [N, C, H, W] in [-1, 1] of `preview`'s inputs (N a multiple of len(inputs)), row by row."""
 
     def advance(self, clock: Clock) -> None:
@@ -96,6 +96,10 @@ class Game(nn.Module, ABC):
     def batch_size(self, images_seen: int, batch_size: int) -> int:
         """How many images the next round takes; growing games override it."""
         return batch_size
+
+    def status(self) -> str:
+        """What the progress line says beside the losses, e.g. the stage of growth."""
+        return ""
 
     def rehearse(self, generator: torch.Generator) -> None:
         """One forward of the averaged modules on inputs as sampling will draw them, to measure batch statistics."""
@@ -109,11 +113,11 @@ class Generative(Game):
         """Draw all inputs of `wish.count` pictures at once, on the CPU, so that batching cannot change them."""
 
     @abstractmethod
-    def paint(self, inputs: Tensors) -> Tensor:
+    def paint(self, inputs: Any) -> Tensor:
         """Pictures [B, C, H, W] in [-1, 1]; each depends on its own inputs only (networks in eval mode)."""
 
     def preview(self, batch: Any, count: int, generator: torch.Generator) -> Tensors:
         return self.request(Wish(count), generator)
 
-    def sheet(self, inputs: Tensors) -> Tensor:
+    def sheet(self, inputs: Any) -> Tensor:
         return self.paint(inputs)

@@ -1,6 +1,7 @@
 """Fully connected generator and discriminator: the first GAN (Goodfellow et al. 2014), for pictures and for points."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import prod
 
 import torch
@@ -28,7 +29,7 @@ class MLPGenerator(Generator):
         self.embedding = None if classes is None else LabelEmbedding(classes, LABEL_SIZE)
         sizes = [noise_size + (LABEL_SIZE if self.classes else 0), *hidden]
         layers: list[nn.Module] = []
-        for index, (before, after) in enumerate(zip(sizes, sizes[1:], strict=False)):
+        for index, (before, after) in enumerate(pairwise(sizes)):
             norm = [nn.BatchNorm1d(after)] if batch_norm and index > 0 else []
             layers += [nn.Linear(before, after), *norm, nn.LeakyReLU(0.2, True)]
         self.layers = nn.Sequential(*layers, nn.Linear(sizes[-1], prod(shape)), nn.Tanh())
@@ -47,7 +48,7 @@ class MLPDiscriminator(Discriminator):
         self.classes = classes or 0
         self.embedding = None if classes is None else LabelEmbedding(classes, LABEL_SIZE)
         sizes = [prod(shape) + (LABEL_SIZE if self.classes else 0), *hidden]
-        pairs = zip(sizes, sizes[1:], strict=False)
+        pairs = pairwise(sizes)
         self.layers = nn.Sequential(
             *(layer for before, after in pairs for layer in (nn.Linear(before, after), nn.LeakyReLU(0.2, True)))
         )

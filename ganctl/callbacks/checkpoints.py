@@ -1,0 +1,55 @@
+"""Checkpoints after whole rounds: the last one, numbered ones, each checked before it is written."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+
+from ganctl import checkpoint
+from ganctl.callbacks.pace import crossed
+from ganctl.errors import NotFinite
+from ganctl.module import GameModule
+from ganctl.runs import Run, prune
+from ganctl.state import capture
+
+
+class Checkpoints(pl.Callback):
+    """Saves `last.ckpt` every `every` images and at the end, and keeps `keep` numbered ones beside it."""
+
+    def __init__(
+        self, run: Run, config: dict[str, Any], every: int, keep: int, callbacks: Mapping[str, pl.Callback]
+    ) -> None:
+        self.run, self.config, self.every, self.keep, self.callbacks = run, config, every, keep, callbacks
+        self.seen_before = 0
+
+    def on_train_start(self, trainer: pl.Trainer, module: GameModule) -> None:  # type: ignore[override]
+        self.seen_before = module.images_seen
+
+    def on_train_batch_end(self, trainer: pl.Trainer, module: GameModule, *_: Any) -> None:  # type: ignore[override]
+        due = crossed(self.seen_before, module.images_seen, self.every)
+        self.seen_before = module.images_seen
+        if (due or trainer.should_stop) and trainer.is_global_zero:
+            self.save(module, numbered=due)
+
+    def save(self, module: GameModule, *, numbered: bool) -> None:
+        """Write the state of this round; NotFinite, and nothing written, if a weight is not finite."""
+        with torch.random.fork_rng([module.device] if module.device.type == "cuda" else []):
+            module.average.measure(module.game)
+        content = {**capture(module, self.callbacks), "config": self.config}
+        check_weights(content, module.rounds)
+        checkpoint.save(self.run.checkpoint("last"), content)
+        if numbered and self.keep > 0:
+            checkpoint.save(self.run.checkpoint(module.images_seen), content)
+            prune(self.run, self.keep)
+
+
+def check_weights(content: dict[str, Any], rounds: int) -> None:
+    """NotFinite naming the first weight or average that is not finite."""
+    for part in ("game", "average"):
+        for name, value in content[part].items():
+            if value.is_floating_point() and not value.isfinite().all():
+                raise NotFinite(
+                    f"round {rounds}: {name} of the {part} is not finite; training stopped before saving, and the "
+                    "last good checkpoint is kept. Try lower learning rates or precision=32"
+                )

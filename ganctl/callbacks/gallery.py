@@ -1,0 +1,70 @@
+"""Grids of fixed inputs while training, so that pictures compare in time; a progress.gif at the end."""
+
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from ganctl.callbacks.pace import crossed
+from ganctl.data.batch import Tensors
+from ganctl.errors import NotFinite
+from ganctl.module import GameModule
+from ganctl.pictures import grid, save_animation, save_picture
+
+
+class Gallery(pl.Callback):
+    """Saves `folder/<images>.png` every `every` images, drawn by the averaged networks."""
+
+    def __init__(self, folder: Path, inputs: Tensors, every: int, columns: int) -> None:
+        self.folder, self.inputs, self.every, self.columns = folder, inputs, every, columns
+        self.seen_before = 0
+
+    def on_train_start(self, trainer: pl.Trainer, module: GameModule) -> None:  # type: ignore[override]
+        self.seen_before = module.images_seen
+        for path in self.folder.glob("*.png"):  # drawn after the checkpoint that is resumed
+            if path.stem.isdigit() and int(path.stem) > module.images_seen:
+                path.unlink()
+        if module.rounds == 0:
+            self.save(trainer, module)
+
+    def on_train_batch_end(self, trainer: pl.Trainer, module: GameModule, *_: Any) -> None:  # type: ignore[override]
+        if crossed(self.seen_before, module.images_seen, self.every) or trainer.should_stop:
+            self.save(trainer, module)
+        self.seen_before = module.images_seen
+
+    def on_train_end(self, trainer: pl.Trainer, module: GameModule) -> None:  # type: ignore[override]
+        if trainer.is_global_zero:
+            save_animation(sorted(self.folder.glob("[0-9]*.png")), self.folder / "progress.gif")
+
+    def save(self, trainer: pl.Trainer, module: GameModule) -> Path | None:
+        """Draw and write one sheet; NotFinite if a picture is not."""
+        if not trainer.is_global_zero:
+            return None
+        images = draw(module, self.inputs)
+        if not images.isfinite().all():
+            raise NotFinite(f"round {module.rounds}: a sample is not finite; training stopped, the last good "
+                            "checkpoint is kept. Try lower learning rates or precision=32")
+        picture = grid(images, self.columns)
+        path = self.folder / f"{module.images_seen:09d}.png"
+        save_picture(picture, path)
+        for logger in trainer.loggers:
+            if isinstance(logger, pl.loggers.TensorBoardLogger):
+                logger.experiment.add_image("samples", picture, module.images_seen, dataformats="HWC")
+        return path
+
+
+@torch.no_grad()
+def draw(module: GameModule, inputs: Tensors) -> Tensor:
+    """The sheet of the averaged networks [N, C, H, W], in fp32; random states are left as they were."""
+    average, game = module.average, module.game
+    devices = [module.device] if module.device.type == "cuda" else []
+    with torch.random.fork_rng(devices), torch.autocast(module.device.type, enabled=False):
+        average.measure(game)
+        playing = game.training
+        game.eval()
+        with average.standing_in(game):
+            sheet = game.sheet(inputs.map(lambda value: value.to(module.device)))
+        game.train(playing)
+    return sheet

@@ -1,0 +1,39 @@
+"""Why training ends: its length is reached, or somebody asked."""
+
+import os
+import signal
+from types import FrameType
+from typing import Any
+
+import pytorch_lightning as pl
+
+from ganctl.errors import INTERRUPTED, OK, TERMINATED
+from ganctl.module import GameModule
+
+EXIT_CODES = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED}
+
+
+class Stopping(pl.Callback):
+    """Ends after a whole round. Ctrl-C and SIGTERM finish the round and save; a second Ctrl-C stops at once."""
+
+    def __init__(self, images: int) -> None:
+        self.images, self.exit_code = images, OK
+        self._before: dict[int, Any] = {}
+
+    def on_train_start(self, trainer: pl.Trainer, module: GameModule) -> None:  # type: ignore[override]
+        for number in EXIT_CODES:
+            self._before[number] = signal.signal(number, self._ask)
+
+    def on_train_batch_end(self, trainer: pl.Trainer, module: GameModule, *_: Any) -> None:  # type: ignore[override]
+        if module.images_seen >= self.images or self.exit_code:
+            trainer.should_stop = True
+
+    def teardown(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._before = {}
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        if self.exit_code == INTERRUPTED and number == signal.SIGINT:
+            os._exit(INTERRUPTED)
+        self.exit_code = EXIT_CODES[signal.Signals(number)]

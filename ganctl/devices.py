@@ -1,0 +1,116 @@
+"""Which device trains, in which precision, and why."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from ganctl.errors import UserError
+
+LightningPrecision = Literal["32-true", "bf16-mixed", "16-mixed"]
+
+
+@dataclass(frozen=True)
+class Placement:
+    """A choice of device and its reason, in words."""
+
+    accelerator: Literal["cpu", "cuda", "mps"]
+    devices: tuple[int, ...]  # GPU numbers; (0,) on a CPU
+    reason: str
+
+    @property
+    def torch_device(self) -> torch.device:
+        return torch.device(f"cuda:{self.devices[0]}" if self.accelerator == "cuda" else self.accelerator)
+
+
+def place(device: Any) -> Placement:
+    """`auto`, `cpu`, `cuda`, `mps`, `idle` (the GPU with the most free memory) or a list of GPU numbers."""
+    if isinstance(device, int) and not isinstance(device, bool):
+        return _numbered((device,))
+    if isinstance(device, Sequence) and not isinstance(device, str):
+        return _numbered(tuple(int(number) for number in device))
+    choices = {"auto": _automatic, "cpu": _cpu, "cuda": _cuda, "mps": _mps, "idle": _idle}
+    if device not in choices:
+        raise UserError(f"device: {device!r}; accepted are {', '.join(choices)} or a list of GPU numbers such as [0,2]")
+    return choices[device]()
+
+
+def _automatic() -> Placement:
+    if torch.cuda.is_available():
+        return _idle()
+    if torch.backends.mps.is_available():
+        return Placement("mps", (0,), "no NVIDIA GPU, but Apple's is here")
+    return Placement("cpu", (0,), f"no GPU is visible; {torch.get_num_threads()} CPU threads")
+
+
+def _cpu() -> Placement:
+    return Placement("cpu", (0,), f"as asked; {torch.get_num_threads()} CPU threads")
+
+
+def _cuda() -> Placement:
+    return _numbered((0,))
+
+
+def _mps() -> Placement:
+    if not torch.backends.mps.is_available():
+        raise UserError("device: mps was asked for, and this machine has none; set device=auto or device=cpu")
+    return Placement("mps", (0,), "as asked")
+
+
+def _idle() -> Placement:
+    _numbered((0,))
+    free = [torch.cuda.mem_get_info(number)[0] for number in range(torch.cuda.device_count())]
+    best = max(range(len(free)), key=free.__getitem__)
+    name = torch.cuda.get_device_name(best)
+    return Placement("cuda", (best,), f"{name}, the most free memory of {len(free)} ({free[best] / 2**30:.0f} GiB)")
+
+
+def _numbered(numbers: tuple[int, ...]) -> Placement:
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    missing = [number for number in numbers if not 0 <= number < count]
+    if missing or not numbers:
+        have = f"it has {', '.join(map(str, range(count)))}" if count else "this machine shows no NVIDIA GPU"
+        asked = ", ".join(map(str, missing)) or "an empty list"
+        raise UserError(f"device: GPU {asked} was asked for, and {have}; set device=auto or device=cpu")
+    return Placement("cuda", numbers, "as asked: " + ", ".join(torch.cuda.get_device_name(n) for n in numbers))
+
+
+def multiplies_bf16(placement: Placement) -> bool:
+    """Whether the hardware multiplies bf16 natively; elsewhere bf16 is emulated and slower than fp32."""
+    if placement.accelerator == "cuda":
+        return torch.cuda.get_device_capability(placement.devices[0]) >= (8, 0)
+    if placement.accelerator == "cpu":
+        flags = _cpu_flags()
+        return "avx512_bf16" in flags or "amx_bf16" in flags
+    return False
+
+
+def _cpu_flags() -> frozenset[str]:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return frozenset()
+    return frozenset(next((line.split(":")[1].split() for line in lines if line.startswith("flags")), []))
+
+
+def precision_of(precision: Any, placement: Placement) -> LightningPrecision:
+    """`auto` takes bf16 only where the hardware multiplies it."""
+    wanted = str(precision)
+    if wanted == "auto":
+        return "bf16-mixed" if multiplies_bf16(placement) else "32-true"
+    known: dict[str, LightningPrecision] = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}
+    if wanted not in known:
+        raise UserError(f"precision: {precision!r}; accepted are auto, 32, bf16, 16")
+    if wanted == "16" and placement.accelerator == "cpu":
+        raise UserError("precision: 16 needs a GPU; set precision=bf16, precision=32 or precision=auto")
+    return known[wanted]
+
+
+def use_threads(threads: int | None) -> None:
+    """Set PyTorch's CPU threads, where the user chose a number."""
+    if threads is not None:
+        torch.set_num_threads(threads)
+        os.environ["OMP_NUM_THREADS"] = str(threads)

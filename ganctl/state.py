@@ -1,0 +1,63 @@
+"""Everything that exact resume needs, as plain containers of tensors and numbers; and back."""
+
+import random
+from collections.abc import Mapping
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+
+from ganctl.module import GameModule
+
+State = dict[str, Any]
+
+
+def capture(module: GameModule, callbacks: Mapping[str, pl.Callback]) -> State:
+    """The training state after a whole round. `callbacks`: those with a state, by name."""
+    return {
+        "images_seen": module.images_seen,
+        "rounds": module.rounds,
+        "game": module.game.state_dict(),
+        "average": module.average.state_dict(),
+        "optimizers": {name: optimizer.state_dict() for name, optimizer in module.by_turn.items()},
+        "tally": module.tally.state_dict(),
+        "random": random_states(),
+        "callbacks": {name: callback.state_dict() for name, callback in callbacks.items()},
+    }
+
+
+def restore(state: State, module: GameModule, callbacks: Mapping[str, pl.Callback]) -> None:
+    """Continue from `capture`'s state; networks and optimizers must be on their device already."""
+    module.images_seen, module.rounds = state["images_seen"], state["rounds"]
+    module.game.load_state_dict(state["game"])
+    module.average.load_state_dict(state["average"])
+    for name, optimizer in module.by_turn.items():
+        optimizer.load_state_dict(state["optimizers"][name])
+    module.tally.load_state_dict(moved(state["tally"], module.device))
+    for name, callback in callbacks.items():
+        callback.load_state_dict(state["callbacks"][name])
+
+
+def random_states() -> State:
+    """PyTorch's and Python's global generators. (NumPy's is not used in training.)"""
+    version, words, gauss = random.getstate()
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+    return {"torch": torch.get_rng_state(), "cuda": cuda, "python": [version, list(words), gauss]}
+
+
+def restore_random_states(state: State) -> None:
+    """Set the global generators; call right before the first round, when nothing else draws any more."""
+    torch.set_rng_state(state["torch"])
+    if state["cuda"] and torch.cuda.is_available():
+        torch.cuda.set_rng_state_all(state["cuda"][: torch.cuda.device_count()])
+    version, words, gauss = state["python"]
+    random.setstate((version, tuple(words), gauss))
+
+
+def moved(value: Any, device: torch.device) -> Any:
+    """The same containers with their tensors on `device`."""
+    if isinstance(value, torch.Tensor):
+        return value.to(device)
+    if isinstance(value, Mapping):
+        return {key: moved(entry, device) for key, entry in value.items()}
+    return value
