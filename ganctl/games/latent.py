@@ -1,17 +1,19 @@
 """Noise to image: one generator against one discriminator."""
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganctl.data.batch import Images, Tensors
+from ganctl.games.auxiliary import Auxiliary
 from ganctl.games.game import Clock, Generative, Outcome, Turn, Wish
 from ganctl.games.prior import Prior
 from ganctl.losses.adversarial import AdversarialLoss
-from ganctl.losses.regularizers import Critique, Regularizer
+from ganctl.losses.regularizers import Critique, Regularizer, full_precision
 from ganctl.networks.augment import Augment
 from ganctl.networks.interfaces import Discriminator, Generator
 
@@ -47,16 +49,27 @@ class LatentGame(Generative):
         adversarial: AdversarialLoss,
         augment: Augment,
         penalties: Sequence[Regularizer] = (),
+        auxiliaries: Sequence[Auxiliary] = (),
     ) -> None:
         super().__init__()
+        if generator.noise_size != prior.size:
+            raise ValueError(f"prior: draws {prior.size} numbers; the generator's noise_size is {generator.noise_size}")
         self.generator, self.discriminator, self.prior = generator, discriminator, prior
-        self.adversarial, self.augment, self.penalties = adversarial, augment, list(penalties)
+        self.adversarial, self.augment = adversarial, augment
+        self.penalties, self.auxiliaries = tuple(penalties), tuple(auxiliaries)
+        self.extras = nn.ModuleList((*penalties, *auxiliaries))  # so that a checkpoint holds heads and averages
+        for auxiliary in auxiliaries:
+            auxiliary.attach(discriminator.feature_size, prior)
 
     def turns(self) -> tuple[Turn, ...]:
         return (
-            Turn("discriminator", (self.discriminator,), self.discriminator_loss),
-            Turn("generator", (self.generator,), self.generator_loss),
+            Turn("discriminator", (self.discriminator, *self.heads("discriminator")), self.discriminator_loss),
+            Turn("generator", (self.generator, *self.heads("generator")), self.generator_loss),
         )
+
+    def heads(self, turn: str) -> list[Auxiliary]:
+        """The auxiliary heads that a turn trains."""
+        return [auxiliary for auxiliary in self.auxiliaries if auxiliary.plays_with == turn]
 
     def deal(self, batch: Images, playing: frozenset[str], clock: Clock) -> LatentRound:
         noise = self.prior.draw(len(batch), device=batch.image.device)
@@ -73,20 +86,23 @@ class LatentGame(Generative):
             self.augment.observe(critique.real_score.detach())
             terms = {"adversarial": self.adversarial.discriminator(critique.real_score, critique.fake_score)}
             terms |= {type(penalty).__name__: penalty(critique) for penalty in due}
+            for auxiliary in self.auxiliaries:
+                term = auxiliary.discriminator_term(critique, round.inputs.label, round.inputs.noise)
+                terms[type(auxiliary).__name__] = term
         real, fake = critique.real_score.detach(), critique.fake_score.detach()
         return Outcome(terms, {"real": real.mean(), "fake": fake.mean(), "wins": (real > fake).float().mean()})
 
     def generator_loss(self, round: LatentRound) -> Outcome:
-        fake_score = self.judge(round.fake, round.inputs.label)
-        real_score = None
+        label, noise = round.inputs.label, round.inputs.noise
+        features = self.discriminator.features(self.augment(round.fake), label)
+        fake_score, real_score = self.discriminator.score(features, label), None
         if self.adversarial.relativistic:
             with torch.no_grad():
-                real_score = self.judge(round.real, round.inputs.label)
-        return Outcome({"adversarial": self.adversarial.generator(fake_score, real_score)})
-
-    def judge(self, image: Tensor, label: Tensor | None) -> Tensor:
-        """The discriminator's score of augmented pictures."""
-        return self.discriminator(self.augment(image), label)
+                real_score = self.discriminator(self.augment(round.real), label)
+        terms = {"adversarial": self.adversarial.generator(fake_score, real_score)}
+        for auxiliary in self.auxiliaries:
+            terms[type(auxiliary).__name__] = auxiliary.generator_term(features, label, noise)
+        return Outcome(terms)
 
     def critique(self, round: LatentRound, needs_gradient: bool) -> Critique:
         """Both batches as the discriminator sees them; with gradients towards the pictures where a penalty asks."""
@@ -114,7 +130,8 @@ class LatentGame(Generative):
         self.augment.advance(clock.images_seen)
 
     def request(self, wish: Wish, generator: torch.Generator) -> LatentInputs:
-        noise = self.prior.draw(wish.count, generator=generator, truncation=wish.truncation)
+        draw = self.prior.draw if wish.code is None else partial(self.prior.sweep, wish.code)
+        noise = draw(wish.count, generator=generator, truncation=wish.truncation)
         return LatentInputs(noise, self.labels(wish))
 
     def labels(self, wish: Wish) -> Tensor | None:
@@ -133,8 +150,3 @@ class LatentGame(Generative):
         device = next(self.generator.parameters()).device
         inputs = self.request(Wish(REHEARSAL), generator)
         self.paint(inputs.map(lambda value: value.to(device)))
-
-
-def full_precision(device: torch.device) -> AbstractContextManager[None]:
-    """fp32 inside an autocast region: penalties differentiate twice, where bf16 has too few digits."""
-    return torch.autocast(device.type, enabled=False)
