@@ -77,7 +77,9 @@ def tell(name: str, mistakes: list[str] | tuple[str, ...], code: int) -> int:
     if len(mistakes) == 1:
         print(f"ganctl {name}: {mistakes[0]}", file=sys.stderr)
     else:
-        print(f"ganctl {name}: {len(mistakes)} mistakes", *(f"  {each}" for each in mistakes), sep="\n", file=sys.stderr)
+        print(
+            f"ganctl {name}: {len(mistakes)} mistakes", *(f"  {each}" for each in mistakes), sep="\n", file=sys.stderr
+        )
     return code
 
 

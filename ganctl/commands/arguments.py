@@ -132,7 +132,8 @@ def options_of(kind: type) -> tuple[Field[Any], ...]:
 
 
 def note_of(option: Field[Any]) -> Note:
-    return option.metadata.get("note", Note(""))
+    """What `option` was told about the field."""
+    return option.metadata.get("note") or Note("")
 
 
 def explain(kind: type, command: str) -> str:
