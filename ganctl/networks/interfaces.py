@@ -2,7 +2,9 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from math import ceil
 
+import torch
 from torch import Tensor, nn
 
 Shape = Sequence[int]
@@ -26,6 +28,48 @@ class Generator(Network, ABC):
     @abstractmethod
     def forward(self, noise: Tensor, label: Tensor | None = None) -> Tensor:
         """noise [B, noise_size], label [B] int64 or [B, K] attributes -> image [B, C, H, W] in [-1, 1]."""
+
+
+class StyleBased(Generator):
+    """A generator in two halves: noise to a style, one style a layer to a picture (Karras et al. 2019)."""
+
+    style_size: int
+    layers: int  # styles that `synthesis` takes
+    mean_style: Tensor  # buffer [style_size]: running mean of the mapping's styles; truncation draws styles towards it
+
+    @abstractmethod
+    def mapping(self, noise: Tensor, label: Tensor | None = None) -> Tensor:
+        """noise [B, noise_size], label as in `forward` -> style [B, style_size]."""
+
+    @abstractmethod
+    def synthesis(self, styles: Tensor) -> Tensor:
+        """styles [B, layers, style_size] -> image [B, C, H, W] in [-1, 1]."""
+
+
+class Growing(Network):
+    """A network that begins with small pictures and fades larger ones in (Karras et al. 2018, section 2).
+
+    `position` counts sizes: 0 is the smallest alone, 1 the second alone, 1.25 the third with a weight of a quarter over
+    the second. It is a buffer, so that a checkpoint knows what its pictures are; a network is built at full size.
+    """
+
+    sizes: Sequence[tuple[int, int]]  # (height, width) from the smallest to the full one
+    position: Tensor  # buffer, scalar
+
+    def stand_at(self, sizes: Sequence[tuple[int, int]]) -> None:
+        """For constructors: the sizes, and the position of the full one."""
+        self.sizes = sizes
+        self.register_buffer("position", torch.tensor(len(sizes) - 1.0))
+
+    def grow(self, position: float) -> None:
+        """Work at this position from now on, or at the full size where it lies beyond."""
+        self.position.fill_(min(position, len(self.sizes) - 1))
+
+    def stage(self) -> tuple[int, float]:
+        """The index of the size at work, and its weight over the size before (1: alone)."""
+        position = float(self.position)
+        index = ceil(position)
+        return index, position - index + 1 if index else 1.0
 
 
 class Discriminator(Network, ABC):
