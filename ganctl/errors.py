@@ -24,3 +24,11 @@ class NotFinite(GanctlError):
     """A loss, gradient, weight or sample became NaN or infinite."""
 
     exit_code = NOT_FINITE
+
+
+class Stopped(GanctlError):
+    """Training was ended by a signal after a whole round, and saved."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code

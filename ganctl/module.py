@@ -109,6 +109,10 @@ class GameModule(pl.LightningModule):
         wrapped = wrapped if isinstance(wrapped, list) else [wrapped]
         self.stepping = dict(zip(self.by_turn, wrapped, strict=True))
 
+    def transfer_batch_to_device(self, batch: Tensors, device: torch.device, dataloader_idx: int) -> Tensors:
+        """Batches are made on the device; Lightning's own transfer cannot rebuild frozen dataclasses."""
+        return batch.map(lambda value: value.to(device))
+
     def training_step(self, batch: Tensors, batch_index: int) -> None:
         clock = self.clock
         self._follow_schedules(clock)

@@ -1,49 +1,186 @@
 """From a checked config to a finished run: builds the parts and hands them to Lightning."""
 
 import logging
+import random
 import time
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from inspect import signature
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
-from torch import nn
+from pytorch_lightning.loggers import TensorBoardLogger
 
-from ganctl import checkpoint, config
-from ganctl.build import build, build_optimizer
+from ganctl import checkpoint, parts, runs
 from ganctl.callbacks.checkpoints import Checkpoints
 from ganctl.callbacks.gallery import Gallery
-from ganctl.callbacks.progress import ShowProgress
+from ganctl.callbacks.progress import ShowProgress, clock
 from ganctl.callbacks.recorder import Recorder
+from ganctl.callbacks.reporting import Reporting
+from ganctl.callbacks.restoring import Restoring
 from ganctl.callbacks.stopping import Stopping
-from ganctl.data.dataset import Dataset, Table
+from ganctl.data.dataset import Table
 from ganctl.data.stream import Stream, fixed
 from ganctl.devices import Placement, place, precision_of, use_threads
-from ganctl.ema import Average
-from ganctl.errors import GanctlError
+from ganctl.errors import INTERRUPTED, NotFinite, Stopped
 from ganctl.games.game import Game
+from ganctl.logs import logged_to
 from ganctl.module import GameModule
 from ganctl.runs import Run
-from ganctl.schedules import Schedule
 from ganctl.schema import quantity
-from ganctl.state import restore, restore_random_states
+from ganctl.status import State
 
 log = logging.getLogger("ganctl")
 Config = dict[str, Any]
-PREVIEW_COLUMNS = 8
+COLUMNS = 8  # of a sample grid
 
 
 def train(settings: Config, *, run: Run | None = None) -> Config:
-    """Train from the first image on; `settings` come from `ganctl.config.prepare`. Returns the content of result.json."""
+    """Train from the first image on, as `ganctl.config.prepare` settled it; returns the content of result.json."""
+    use_threads(settings["trainer"]["threads"])
     placement = place(settings["device"])
-    run = run or Run.create(settings)
-    return Session(settings, placement, run).play()
+    images = quantity(settings["images"])
+    run = run or runs.create(runs.outputs_root(), settings["name"], settings, settings["choices"], images)
+    return play(settings, placement, run, state=None)
 
 
 def resume(run: Run, settings: Config) -> Config:
-    """Continue a run from its last good checkpoint, as if it had never stopped."""
+    """Continue a run from its last good checkpoint, bit for bit as if it had never stopped."""
+    use_threads(settings["trainer"]["threads"])
     placement = place(settings["device"])
-    return Session(settings, placement, run).play(resuming=True)
+    found = checkpoint.load_newest_good(run)
+    for notice in found.notices:
+        log.warning(notice)
+    return play(settings, placement, run, state=found.content)
+
+
+def play(settings: Config, placement: Placement, run: Run, state: Config | None) -> Config:
+    """Train in a run's folder, and leave there how it ended."""
+    with run.lock(), logged_to(run.log_file):
+        runs.update_status(run, state="running", images=quantity(settings["images"]))
+        try:
+            result = Session(settings, placement, run, state).play()
+        except BaseException as error:
+            runs.update_status(run, state=state_after(error))
+            if not isinstance(error, (Stopped, NotFinite, KeyboardInterrupt)):
+                log.debug("training failed", exc_info=error)
+            raise
+        runs.write_result(run, result)
+        runs.update_status(run, state="finished", images_seen=result["images_seen"], seconds=result["seconds"])
+    return result
+
+
+def state_after(error: BaseException) -> State:
+    """How status.json calls an end by `error`."""
+    if isinstance(error, Stopped | KeyboardInterrupt):
+        return "interrupted"
+    return "not finite" if isinstance(error, NotFinite) else "failed"
+
+
+class Session:
+    """One process's work on a run, from building to the last checkpoint."""
+
+    def __init__(self, settings: Config, placement: Placement, run: Run, state: Config | None) -> None:
+        self.settings, self.placement, self.run, self.state = settings, placement, run, state
+        self.images = quantity(settings["images"])
+
+    def play(self) -> Config:
+        """Train to the end; Stopped after a signal, NotFinite when numbers are lost."""
+        table = parts.dataset_of(self.settings).open(self.placement.torch_device)
+        seed_everything(self.settings["seed"])
+        game = parts.game_of(self.settings).to(memory_format=torch.channels_last)
+        module = parts.module_of(self.settings, game)
+        if self.settings["compile"]:
+            compile_networks(game)
+        self.prepare(table, game)
+        began = time.monotonic()
+        trainer = self.trainer()
+        trainer.fit(module, train_dataloaders=self.stream(table, game))
+        return self.conclude(module, time.monotonic() - began)
+
+    def prepare(self, table: Table, game: Game) -> None:
+        """The callbacks, in the order in which a round's end meets them."""
+        trainer, images = self.settings["trainer"], self.images
+        count = trainer["preview"]
+        inputs = game.preview(fixed(table, count), count, torch.Generator().manual_seed(self.settings["seed"]))
+        self.stopping = Stopping(images)
+        self.recorder = Recorder(self.run.metrics_file, trainer["log_every"])
+        self.reporting = Reporting(self.run)
+        self.gallery = Gallery(self.run.samples, inputs, interval(self.settings["sample_every"]), COLUMNS)
+        stateful: dict[str, pl.Callback] = {"recorder": self.recorder}
+        every, keep = interval(self.settings["checkpoint_every"]), self.settings["keep"]
+        self.checkpoints = Checkpoints(self.run, self.settings, every, keep, stateful)
+        progress = ShowProgress(images, self.recorder)
+        self.callbacks = [
+            self.stopping,
+            self.recorder,
+            self.reporting,
+            self.gallery,
+            self.checkpoints,
+            progress,
+            *([Restoring(self.state, stateful)] if self.state else []),
+        ]
+
+    def stream(self, table: Table, game: Game) -> Stream:
+        """Batches from where training stands."""
+        size = self.settings["batch_size"]
+        begin = self.state["images_seen"] if self.state else 0
+        return Stream(table, lambda seen: game.batch_size(seen, size), self.settings["seed"], images_seen=begin)
+
+    def trainer(self) -> pl.Trainer:
+        """Lightning, without the parts that ganctl does itself: checkpoints, progress, lengths."""
+        precision = precision_of(self.settings["precision"], self.placement)
+        log.info("device: %s (%s); precision: %s", self.placement.accelerator, self.placement.reason, precision)
+        begin = self.state["images_seen"] if self.state else None
+        board = TensorBoardLogger(
+            self.run.folder, name="", version="", sub_dir="tensorboard", default_hp_metric=False, purge_step=begin
+        )
+        accelerator, devices = self.placement.accelerator, self.placement.devices
+        return pl.Trainer(
+            accelerator="gpu" if accelerator == "cuda" else accelerator,
+            devices=list(devices) if accelerator == "cuda" else 1,
+            precision=precision,
+            max_epochs=-1,
+            callbacks=self.callbacks,
+            logger=board,
+            default_root_dir=self.run.folder,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+
+    def conclude(self, module: GameModule, seconds: float) -> Config:
+        """What result.json holds; Stopped if a signal ended training."""
+        if self.stopping.exit_code:
+            how = "interrupted" if self.stopping.exit_code == INTERRUPTED else "terminated"
+            message = f"{how} after {module.images_seen:,} images and saved; continue with: "
+            raise Stopped(f"{message}ganctl train resume={self.run.folder}", self.stopping.exit_code)
+        result = {
+            "state": "finished",
+            "images_seen": module.images_seen,
+            "rounds": module.rounds,
+            "seconds": round(self.reporting.seconds, 3),
+            "images_per_second": round(self.reporting.speed(module.images_seen), 1),
+            "losses": self.recorder.latest,
+            "folder": str(self.run.folder),
+            "choices": self.settings["choices"],
+        }
+        log.info("%s images in %s", f"{module.images_seen:,}", clock(seconds))
+        return result
+
+
+def interval(images: str | None) -> int | None:
+    """Images between two events; None for never."""
+    return None if images is None else quantity(images)
+
+
+def seed_everything(seed: int) -> None:
+    """PyTorch, Python and NumPy, before anything is built."""
+    torch.manual_seed(seed)
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+
+
+def compile_networks(game: Game) -> None:
+    """Compile each network's forward, never the module; penalties, which differentiate twice, stay eager."""
+    for network in game.children():
+        network.compile()

@@ -10,7 +10,7 @@ from ganctl import checkpoint
 from ganctl.callbacks.pace import crossed
 from ganctl.errors import NotFinite
 from ganctl.module import GameModule
-from ganctl.runs import Run, prune
+from ganctl.runs import Run, numbered_path, prune
 from ganctl.state import capture
 
 
@@ -18,7 +18,7 @@ class Checkpoints(pl.Callback):
     """Saves `last.ckpt` every `every` images and at the end, and keeps `keep` numbered ones beside it."""
 
     def __init__(
-        self, run: Run, config: dict[str, Any], every: int, keep: int, callbacks: Mapping[str, pl.Callback]
+        self, run: Run, config: dict[str, Any], every: int | None, keep: int, callbacks: Mapping[str, pl.Callback]
     ) -> None:
         self.run, self.config, self.every, self.keep, self.callbacks = run, config, every, keep, callbacks
         self.seen_before = 0
@@ -38,9 +38,9 @@ class Checkpoints(pl.Callback):
             module.average.measure(module.game)
         content = {**capture(module, self.callbacks), "config": self.config}
         check_weights(content, module.rounds)
-        checkpoint.save(self.run.checkpoint("last"), content)
+        checkpoint.save(self.run.checkpoints / "last.ckpt", content)
         if numbered and self.keep > 0:
-            checkpoint.save(self.run.checkpoint(module.images_seen), content)
+            checkpoint.save(numbered_path(self.run, module.images_seen), content)
             prune(self.run, self.keep)
 
 

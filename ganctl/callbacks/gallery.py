@@ -17,7 +17,7 @@ from ganctl.pictures import grid, save_animation, save_picture
 class Gallery(pl.Callback):
     """Saves `folder/<images>.png` every `every` images, drawn by the averaged networks."""
 
-    def __init__(self, folder: Path, inputs: Tensors, every: int, columns: int) -> None:
+    def __init__(self, folder: Path, inputs: Tensors, every: int | None, columns: int) -> None:
         self.folder, self.inputs, self.every, self.columns = folder, inputs, every, columns
         self.seen_before = 0
 
@@ -44,8 +44,10 @@ class Gallery(pl.Callback):
             return None
         images = draw(module, self.inputs)
         if not images.isfinite().all():
-            raise NotFinite(f"round {module.rounds}: a sample is not finite; training stopped, the last good "
-                            "checkpoint is kept. Try lower learning rates or precision=32")
+            raise NotFinite(
+                f"round {module.rounds}: a sample is not finite; training stopped, the last good "
+                "checkpoint is kept. Try lower learning rates or precision=32"
+            )
         picture = grid(images, self.columns)
         path = self.folder / f"{module.images_seen:09d}.png"
         save_picture(picture, path)

@@ -1,0 +1,45 @@
+"""What ganctl says: on the terminal in words, in log.txt with times; Lightning's advertising is filtered."""
+
+import logging
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+NOISY = ("pytorch_lightning", "lightning.pytorch", "lightning_fabric")
+
+
+@contextmanager
+def logged_to(path: Path) -> Iterator[None]:
+    """Inside, `logging.getLogger("ganctl")` writes to the terminal and to `path`."""
+    log = logging.getLogger("ganctl")
+    log.setLevel(logging.DEBUG)
+    log.propagate = False
+    handlers = [terminal(), to_file(path)]
+    for handler in handlers:
+        log.addHandler(handler)
+    for name in NOISY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"(pytorch_lightning|lightning_fabric|lightning)\b")
+            yield
+    finally:
+        for handler in handlers:
+            log.removeHandler(handler)
+            handler.close()
+
+
+def terminal() -> logging.Handler:
+    """Plain words on standard output."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setLevel(logging.INFO)
+    return handler
+
+
+def to_file(path: Path) -> logging.Handler:
+    """Everything, with times."""
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    return handler
