@@ -1,53 +1,85 @@
 """The run's own settings: the typed top level of every composed config. Imports nothing heavy."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 SUFFIXES = {"k": 1_000, "M": 1_000_000}
 
 
+def number(text: str) -> float:
+    """A number as people write it: 2e-4, 300k, 2M, 50_000. Raises ValueError."""
+    plain = text.strip()
+    factor = SUFFIXES.get(plain[-1:], 1)
+    return float(plain[:-1] if factor > 1 else plain) * factor
+
+
 def quantity(text: str | int | float) -> int:
     """A number of images as people write it: 300k, 2M, 1e6, 50_000 -> int. Raises ValueError in words."""
-    plain = str(text).strip()
-    factor = SUFFIXES.get(plain[-1:], 1)
     try:
-        number = float(plain[:-1] if factor > 1 else plain) * factor
+        value = number(str(text))
     except ValueError:
         raise ValueError(f"{text!r} is not a number of images; write 300k, 2M, 1e6 or 50000") from None
-    if number != int(number):
+    if not abs(value) < 2**53 or value != int(value):  # beyond 2^53 a float skips whole numbers
         raise ValueError(f"{text!r} is not a whole number of images")
-    return int(number)
+    return int(value)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What `--help` says of a setting, and which values it may have beside what its type says."""
+
+    help: str
+    least: float | None = None  # inclusive
+    above: float | None = None  # exclusive
+    most: float | None = None  # inclusive
+    among: tuple[str, ...] = ()
+    quantity: bool = False  # a number of images, which understands k, M and 1e6
+
+
+def setting(default: Any, help: str, **limits: Any) -> Any:
+    """A dataclass field with its `Rule`; a list is given as a new list to every config."""
+    metadata = {"rule": Rule(help, **limits)}
+    if isinstance(default, list):
+        return field(default_factory=lambda: list(default), metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+def rules(kind: type) -> dict[str, Rule]:
+    """Setting -> its rule, in the order of the dataclass; groups have none."""
+    return {each.name: each.metadata["rule"] for each in fields(kind) if "rule" in each.metadata}
 
 
 @dataclass
 class TrainerConfig:
     """How training is carried out; what is trained lies in the other groups."""
 
-    log_every: int = 50  # rounds between readings of the losses
-    clip: float | None = None  # largest gradient norm of a turn; None: no clipping
-    threads: int | None = None  # CPU threads; None: PyTorch's own choice
-    preview: int = 64  # pictures in a sample grid
+    log_every: int = setting(50, "rounds between readings of the losses", least=1)
+    clip: float | None = setting(None, "largest gradient norm of a turn; null: no clipping", above=0)
+    threads: int | None = setting(None, "CPU threads; null: PyTorch's own choice", least=1)
+    preview: int = setting(64, "pictures in a sample grid", least=1)
 
 
 @dataclass
 class TrainConfig:
     """`ganctl train`'s top level. Lengths and intervals are in images seen and understand k, M and 1e6."""
 
-    images: str = "300k"  # length of training
-    batch_size: int = 64  # over all devices
-    seed: int = 0
-    device: Any = "auto"  # auto | cpu | cuda | mps | idle | [0,2]
-    precision: str = "auto"  # auto | 32 | bf16 | 16
-    compile: bool = False  # the networks, never the module
-    name: str | None = None  # folder under outputs/; None: made of model, dataset and time
-    resume: str | None = None  # a run folder or `newest`; handled before composing
-    dry_run: bool = False
-    sample_every: str = "25k"
-    checkpoint_every: str = "25k"
-    evaluate_every: str | None = None
-    early_stop: str | None = None  # metric to watch, or None
-    keep: int = 1  # numbered checkpoints kept beside last and best
-    plugins: list[str] = field(default_factory=list)  # modules whose classes a config may name
+    images: str = setting("300k", "length of training, in images seen", quantity=True, least=1)
+    batch_size: int = setting(64, "images in a round, over all devices", least=1)
+    seed: int = setting(0, "first of all random numbers", least=0, most=2**32 - 1)
+    device: Any = setting("auto", "auto, cpu, cuda, mps, idle (the emptiest GPU) or GPU numbers: [0,2]")
+    precision: str = setting("auto", "auto: bf16 where it is fast", among=("auto", "32", "bf16", "16"))
+    compile: bool = setting(False, "compile the networks with torch.compile")
+    name: str | None = setting(None, "folder under outputs/; null: made of model, dataset and time")
+    resume: str | None = setting(None, "a run to continue: its folder, or newest")
+    dry_run: bool = setting(False, "print the checked config, sizes and device, and stop")
+    sample_every: str | None = setting("25k", "images between sample grids; null: none", quantity=True, least=1)
+    checkpoint_every: str | None = setting(
+        "25k", "images between checkpoints; null: at the end only", quantity=True, least=1
+    )
+    evaluate_every: str | None = setting(None, "images between evaluations; null: none", quantity=True, least=1)
+    early_stop: str | None = setting(None, "metric to watch, or null")
+    keep: int = setting(1, "numbered checkpoints kept beside last and best", least=0)
+    plugins: list[str] = setting([], "your own modules, whose classes a config may name")
     dataset: Any = None
     model: Any = None
     loss: Any = None
