@@ -3,6 +3,7 @@
 import logging
 import random
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -34,13 +35,13 @@ Config = dict[str, Any]
 COLUMNS = 8  # of a sample grid
 
 
-def train(settings: Config, *, run: Run | None = None) -> Config:
+def train(settings: Config, *, run: Run | None = None, callbacks: Sequence[pl.Callback] = ()) -> Config:
     """Train from the first image on, as `ganctl.config.prepare` settled it; returns the content of result.json."""
     use_threads(settings["trainer"]["threads"])
     placement = place(settings["device"])
     images = quantity(settings["images"])
     run = run or runs.create(runs.outputs_root(), settings["name"], settings, settings["choices"], images)
-    return play(settings, placement, run, state=None)
+    return play(settings, placement, run, state=None, callbacks=callbacks)
 
 
 def resume(run: Run, settings: Config) -> Config:
@@ -53,12 +54,14 @@ def resume(run: Run, settings: Config) -> Config:
     return play(settings, placement, run, state=found.content)
 
 
-def play(settings: Config, placement: Placement, run: Run, state: Config | None) -> Config:
+def play(
+    settings: Config, placement: Placement, run: Run, state: Config | None, callbacks: Sequence[pl.Callback] = ()
+) -> Config:
     """Train in a run's folder, and leave there how it ended."""
     with run.lock(), logged_to(run.log_file):
         runs.update_status(run, state="running", images=quantity(settings["images"]))
         try:
-            result = Session(settings, placement, run, state).play()
+            result = Session(settings, placement, run, state, callbacks).play()
         except BaseException as error:
             runs.update_status(run, state=state_after(error))
             if not isinstance(error, (Stopped, NotFinite, KeyboardInterrupt)):
@@ -79,8 +82,16 @@ def state_after(error: BaseException) -> State:
 class Session:
     """One process's work on a run, from building to the last checkpoint."""
 
-    def __init__(self, settings: Config, placement: Placement, run: Run, state: Config | None) -> None:
+    def __init__(
+        self,
+        settings: Config,
+        placement: Placement,
+        run: Run,
+        state: Config | None,
+        callbacks: Sequence[pl.Callback] = (),
+    ) -> None:
         self.settings, self.placement, self.run, self.state = settings, placement, run, state
+        self.guests = callbacks  # the caller's own, told last
         self.images = quantity(settings["images"])
 
     def play(self) -> Config:
@@ -117,6 +128,7 @@ class Session:
             self.gallery,
             self.checkpoints,
             progress,
+            *self.guests,
             *([Restoring(self.state, stateful)] if self.state else []),
         ]
 
