@@ -52,8 +52,7 @@ class LatentGame(Generative):
         auxiliaries: Sequence[Auxiliary] = (),
     ) -> None:
         super().__init__()
-        if generator.noise_size != prior.size:
-            raise ValueError(f"prior: draws {prior.size} numbers; the generator's noise_size is {generator.noise_size}")
+        refuse_mismatches(generator, discriminator, prior, adversarial, augment, penalties)
         self.generator, self.discriminator, self.prior = generator, discriminator, prior
         self.adversarial, self.augment = adversarial, augment
         self.penalties, self.auxiliaries = tuple(penalties), tuple(auxiliaries)
@@ -150,3 +149,29 @@ class LatentGame(Generative):
         device = next(self.generator.parameters()).device
         inputs = self.request(Wish(REHEARSAL), generator)
         self.paint(inputs.map(lambda value: value.to(device)))
+
+
+def refuse_mismatches(
+    generator: Generator,
+    discriminator: Discriminator,
+    prior: Prior,
+    adversarial: AdversarialLoss,
+    augment: Augment,
+    penalties: Sequence[Regularizer],
+) -> None:
+    """Raise ValueError for parts that each are fine and together mean nothing."""
+    if generator.noise_size != prior.size:
+        raise ValueError(f"prior: draws {prior.size} numbers; the generator's noise_size is {generator.noise_size}")
+    if augment.reads_sign and not adversarial.sign_tells:
+        loss = type(adversarial).__name__
+        raise ValueError(
+            f"augment: adapts to the sign of scores, which tells nothing with {loss}; "
+            "set augment.target=null augment.strength=0.2, or choose augment=diffaugment"
+        )
+    mixing = any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in discriminator.modules())
+    alone = [type(penalty).__name__ for penalty in penalties if penalty.alone]
+    if mixing and alone:
+        raise ValueError(
+            f"penalties: {', '.join(alone)} needs a discriminator that judges each picture alone, and this one has "
+            "batch norm; set model.game.discriminator.norm=none, or choose a loss without it"
+        )

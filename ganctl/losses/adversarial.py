@@ -7,9 +7,10 @@ from torch.nn.functional import relu, softplus
 
 
 class AdversarialLoss(ABC):
-    """Two scalars to lower, one a side. `relativistic` losses need the real scores in the generator's turn too."""
+    """Two scalars to lower, one a side."""
 
-    relativistic: bool = False
+    relativistic: bool = False  # needs the real scores in the generator's turn too
+    sign_tells: bool = True  # a score above 0 says real, below 0 fake; adaptive augmentation reads it so
 
     @abstractmethod
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
@@ -40,6 +41,8 @@ class Minimax(NonSaturating):
 class LeastSquares(AdversarialLoss):
     """Mao et al. 2017, eq. 9 (a = 0, b = c = 1)."""
 
+    sign_tells = False
+
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         return ((real - 1).square().mean() + fake.square().mean()) / 2
 
@@ -60,6 +63,8 @@ class Hinge(AdversarialLoss):
 class Wasserstein(AdversarialLoss):
     """Arjovsky et al. 2017, eq. 2; the critic must be held Lipschitz by clipping or a penalty."""
 
+    sign_tells = False
+
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         return fake.mean() - real.mean()
 
@@ -71,6 +76,7 @@ class RelativisticPairing(AdversarialLoss):
     """Jolicoeur-Martineau 2019; Huang et al. 2024 (R3GAN), eq. 2: each fake is judged against its real."""
 
     relativistic = True
+    sign_tells = False
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         return softplus(fake - real).mean()

@@ -34,6 +34,7 @@ class Regularizer(nn.Module, ABC):
     """
 
     needs_gradient: bool = False  # of the scores with respect to `real` and `fake`; then the turn runs in fp32
+    alone: bool = False  # means something only where the discriminator judges each picture alone: no batch norm
 
     def __init__(self, weight: float | Schedule, every: int = 1) -> None:
         super().__init__()
@@ -67,7 +68,7 @@ def input_gradient(score: Tensor, image: Tensor) -> Tensor:
 class R1(Regularizer):
     """Mescheder et al. 2018, eq. 9: E over reals of |grad D|^2 / 2."""
 
-    needs_gradient = True
+    needs_gradient = alone = True
 
     def penalty(self, critique: Critique) -> Tensor:
         return input_gradient(critique.real_score, critique.real).square().sum(1).mean() / 2
@@ -76,7 +77,7 @@ class R1(Regularizer):
 class R2(Regularizer):
     """Mescheder et al. 2018, eq. 10: the same over fakes."""
 
-    needs_gradient = True
+    needs_gradient = alone = True
 
     def penalty(self, critique: Critique) -> Tensor:
         return input_gradient(critique.fake_score, critique.fake).square().sum(1).mean() / 2
@@ -86,8 +87,10 @@ class GradientPenalty(Regularizer):
     """Gulrajani et al. 2017, eq. 3: E of (|grad D(x)| - 1)^2, x drawn on the lines between reals and fakes.
 
     `target`: the norm asked for; other than 1, the penalty is divided by target^2 (Karras et al. 2018 take 750 on
-    CIFAR-10). The critic must judge each picture alone: no batch norm.
+    CIFAR-10).
     """
+
+    alone = True
 
     def __init__(self, weight: float | Schedule = 10.0, every: int = 1, target: float = 1.0) -> None:
         super().__init__(weight, every)

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample, pad
 
 from ganctl.networks.augment import Augment
+from ganctl.schedules import Schedule, value_at
 
 LOG2 = math.log(2)
 
@@ -20,8 +21,8 @@ class ADA(Augment):
     generated (section 2.2, appendix C). Near 1 they do, so strength stops at `limit`.
 
     Strength rises while E[sign D(real)] exceeds `target` and falls otherwise, one unit in `ramp_images` (eq. 1 and
-    section 3.1), decided every `interval` rounds. It reads logits: with a Wasserstein critic, whose sign means
-    nothing, give `target: null` and a fixed `strength`.
+    section 3.1), decided every `interval` rounds. Where a score's sign tells nothing (Wasserstein, relativistic),
+    `target: null` leaves `strength` as it is given: a number, or a schedule.
     Pictures are resampled once, bilinearly, where the paper filters with a wavelet; their border is mirrored.
     """
 
@@ -34,18 +35,22 @@ class ADA(Augment):
     def __init__(
         self,
         target: float | None = 0.6,
-        strength: float = 0.0,
+        strength: float | Schedule = 0.0,
         ramp_images: float = 500_000,
         interval: int = 4,
         limit: float = 0.8,
     ) -> None:
         super().__init__()
-        if not 0 <= strength <= limit <= 1:
-            raise ValueError(f"strength: {strength}, limit: {limit}; must be 0 <= strength <= limit <= 1")
+        first = value_at(strength, images_seen=0)
+        if not 0 <= first <= limit <= 1:
+            raise ValueError(f"strength: {first}, limit: {limit}; must be 0 <= strength <= limit <= 1")
+        if isinstance(strength, Schedule) and target is not None:
+            raise ValueError(f"target: {target}; a strength on a schedule follows no target, set target=null")
         if interval < 1 or ramp_images <= 0:
             raise ValueError(f"interval: {interval}, ramp_images: {ramp_images}; must be more than 0")
         self.target, self.ramp_images, self.interval, self.limit = target, ramp_images, interval, limit
-        self.register_buffer("strength", torch.tensor(float(strength)))
+        self.given, self.reads_sign = strength, target is not None
+        self.register_buffer("strength", torch.tensor(float(first)))
         self.register_buffer("sign_sum", torch.tensor(0.0))
         self.register_buffer("sign_count", torch.tensor(0.0))
         self.register_buffer("rounds", torch.tensor(0))  # observed since the last decision
@@ -67,6 +72,7 @@ class ADA(Augment):
     @torch.no_grad()
     def advance(self, images_seen: int) -> None:
         if self.target is None:
+            self.strength.fill_(min(value_at(self.given, images_seen), self.limit))
             return
         self.changed_at.copy_(torch.where(self.changed_at < 0, images_seen, self.changed_at))
         due = self.rounds >= self.interval  # stays on the device: nobody waits for it

@@ -17,6 +17,8 @@ class Augment(nn.Module, ABC):
     Strength and counts are buffers, random draws come from torch's global generators: exact resume restores both.
     """
 
+    reads_sign: bool = False  # `observe` takes the sign of a score for the discriminator's verdict
+
     @abstractmethod
     def forward(self, image: Tensor) -> Tensor:
         """image [B, C, H, W] in [-1, 1] -> [B, C, H, W]; colour changes may leave [-1, 1]."""
