@@ -1,0 +1,128 @@
+"""Many picture files as one memory-mapped uint8 array, decoded once."""
+
+import logging
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ganctl.data.cache import Draft, entry, key_of
+from ganctl.data.pictures import Frame, Unreadable, decode
+from ganctl.data.progress import cores, shown
+from ganctl.data.sources import Listing, Source
+from ganctl.errors import UserError
+
+NAMED = 10  # unreadable pictures that a message names
+FEW = 500  # up to here threads do not pay
+AT_ONCE = 2048  # pictures on their way, so that memory stays bounded
+LIST = "unreadable.txt"
+logger = logging.getLogger(__name__)
+
+Outcome = tuple[NDArray[np.uint8], frozenset[str]] | Unreadable
+
+
+@dataclass(frozen=True)
+class Album:
+    """The pictures that could be read, in the order of their names."""
+
+    images: Tensor  # uint8 [N, C, H, W], channels_last, memory-mapped
+    names: tuple[str, ...]  # N
+    unreadable: Mapping[str, str]  # name -> why
+    complete_list: str  # file with all of the unreadable
+
+
+def album(source: Source, listing: Listing, frame: Frame) -> Album:
+    """All pictures of a listing, from the cache or decoded now. Raises UserError where not one can be read.
+
+    Cached by content, so that a changed, added or renamed file is noticed however it came about.
+    """
+    names, contents = listing.names, source.digests(listing.names)
+    key = key_of("album", frame, names, contents, sorted(listing.refused))
+
+    def build(draft: Draft) -> Mapping[str, Any]:
+        about = develop(source, listing, frame, draft)
+        if source.digests(names) != contents:
+            raise UserError(f"dataset.root: pictures in {str(source.path)!r} changed while they were read; start again")
+        return about
+
+    made = entry("pictures", key, build)
+    unreadable = made.about["unreadable"]
+    kept = tuple(name for name in names if name not in unreadable)
+    report(source, len(kept), made.about["done"], Counter(contents))
+    return Album(made.tensor("images").permute(0, 3, 1, 2), kept, unreadable, str(made.folder / LIST))
+
+
+def develop(source: Source, listing: Listing, frame: Frame, draft: Draft) -> Mapping[str, Any]:
+    """Decode everything into the draft."""
+    unreadable, done, count = dict[str, str](), Counter[str](), 0
+    with (draft.folder / "images").open("wb") as file:
+        outcomes = shown("decoding", decoded(source, listing, frame), len(listing.names))
+        for name, outcome in zip(listing.names, outcomes, strict=True):
+            if isinstance(outcome, Unreadable):
+                unreadable[name] = str(outcome)
+                continue
+            file.write(outcome[0].tobytes())
+            done.update(outcome[1])
+            count += 1
+    if not count:
+        raise UserError(none_readable(source, unreadable))
+    if unreadable:
+        (draft.folder / LIST).write_text("".join(f"{named(name, why)}\n" for name, why in unreadable.items()))
+    draft.declare("images", torch.uint8, [count, *frame.size, frame.channels])
+    return {"unreadable": unreadable, "done": done}
+
+
+def decoded(source: Source, listing: Listing, frame: Frame) -> Iterator[Outcome]:
+    """Pixels, or why there are none, for each name in turn.
+
+    Threads, not processes: Pillow decodes and resizes without holding Python's lock, and a script that has no
+    `__main__` guard still works.
+    """
+
+    def one(name: str) -> Outcome:
+        try:
+            if reason := listing.refused.get(name):
+                raise Unreadable(reason)
+            return decode(source.read(name), frame)
+        except Unreadable as unreadable:
+            return unreadable
+
+    names = listing.names
+    with warnings.catch_warnings(), ThreadPoolExecutor(cores() if len(names) > FEW else 1) as pool:
+        warnings.simplefilter("ignore")  # Pillow warns of what is repaired or refused here
+        for start in range(0, len(names), AT_ONCE):
+            yield from pool.map(one, names[start : start + AT_ONCE])
+
+
+def report(source: Source, count: int, done: Mapping[str, int], contents: Mapping[str, int]) -> None:
+    """One line: what was not taken as it was."""
+    copies = sum(contents.values()) - len(contents)
+    facts = [f"{times:,} {what}" for what, times in sorted(done.items())]
+    facts += [f"{copies:,} exact copies of another"] if copies else []
+    logger.info("%s: %s pictures%s", source.path, f"{count:,}", "; " + ", ".join(facts) if facts else "")
+
+
+def none_readable(source: Source, unreadable: Mapping[str, str]) -> str:
+    """The mistake behind a place whose pictures are all damaged."""
+    examples = list_some(unreadable)
+    return f"dataset.root: not one readable picture in {str(source.path)!r}: {examples}; set dataset.root=PATH"
+
+
+def list_some(unreadable: Mapping[str, str], complete_list: str = "") -> str:
+    """The first few by name, and how many more."""
+    shown_names = ", ".join(named(name, why) for name, why in list(unreadable.items())[:NAMED])
+    more = len(unreadable) - NAMED
+    where = f" (all in {complete_list})" if complete_list else ""
+    return f"{shown_names} and {more:,} more{where}" if more > 0 else shown_names
+
+
+def named(name: str, why: str) -> str:
+    """A file and what is wrong with it; odd characters in the name are escaped."""
+    return f"{name!r} ({why})"

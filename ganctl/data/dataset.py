@@ -1,0 +1,104 @@
+"""What every dataset promises: a cheap description, then a table of uint8 pictures that deals batches."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ganctl.data.batch import Images, Tensors
+
+SMALL_BYTES = 2 * 2**30  # sets up to this size live on the training device
+LARGEST_SIDE = 4096
+
+
+@dataclass(frozen=True)
+class Description:
+    """What is known of a dataset before it is opened."""
+
+    shape: tuple[int, int, int]  # channels, height, width
+    classes: int  # labels run from 0 to classes - 1; 0: no labels
+    count: int  # pictures; for a folder those found, so at most this many can be read
+    names: tuple[str, ...] = ()  # of the classes, in the order of their numbers
+
+
+class Dataset(ABC):
+    """Where pictures come from. The constructor is cheap: it stores its settings and checks their range.
+
+        table = MNIST(root=None).open(torch.device("cpu"))
+        batch = table.batch(torch.arange(64), torch.Generator())   # image [64, 1, 32, 32], label [64]
+
+    The config keys of a dataset are exactly its constructor's arguments. An impossible setting raises ValueError in
+    words; a missing or damaged file raises UserError, in `describe` where a look at the disk shows it, else in `open`.
+    """
+
+    @abstractmethod
+    def describe(self) -> Description:
+        """Shape, classes and count. Lists files at most; opens no picture and loads nothing from the network."""
+
+    @abstractmethod
+    def open(self, device: torch.device) -> "Table":
+        """Everything ready to be dealt on `device`. Slow the first time (download, decode), then cached on disk."""
+
+
+class Table(ABC):
+    """An opened dataset."""
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """How many pictures (or pairs, ...) there are."""
+
+    @abstractmethod
+    def batch(self, indices: Tensor, generator: torch.Generator) -> Tensors:
+        """The rows `indices` ([B] int64, on the CPU) on the training device, normalised and augmented.
+
+        All chance is drawn from `generator` (on the CPU), so the same call gives the same bits.
+        """
+
+
+class TensorTable(Table):
+    """Pictures in one uint8 tensor, perhaps labelled, perhaps mirrored left to right with probability one half.
+
+    Small sets move to the device whole; larger ones (memory-mapped) are gathered on the CPU, a batch at a time.
+    """
+
+    def __init__(self, images: Tensor, labels: Tensor | None, device: torch.device, flip: bool = False) -> None:
+        """images: uint8 [N, C, H, W], best channels_last in memory; labels: [N] int64 or [N, K] float, or None."""
+        if images.dtype != torch.uint8 or images.dim() != 4:
+            raise ValueError(f"images: {images.dtype} of {images.dim()} dimensions; must be uint8 [N, C, H, W]")
+        if labels is not None and len(labels) != len(images):
+            raise ValueError(f"labels: {len(labels)} for {len(images)} images; must be one for each")
+        self.device, self.flip = device, flip
+        self.shape = images.shape[1:]
+        rows = images.permute(0, 2, 3, 1).reshape(len(images), -1)  # [N, H*W*C]: a picture is one run of bytes
+        self.rows = rows.to(device) if rows.nbytes <= SMALL_BYTES else rows
+        self.labels = None if labels is None else labels.to(device)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def batch(self, indices: Tensor, generator: torch.Generator) -> Images:
+        """image [B, C, H, W] float32 in [-1, 1], channels_last; label as given."""
+        here = indices.to(self.device)
+        image = self.pixels(indices.to(self.rows.device))
+        if self.flip:
+            mirrored = torch.rand(len(indices), generator=generator) < 0.5
+            image = torch.where(mirrored.to(self.device)[:, None, None, None], image.flip(3), image)
+        image = image.float().div_(127.5).sub_(1)
+        return Images(image, None if self.labels is None else self.labels.index_select(0, here))
+
+    def pixels(self, indices: Tensor) -> Tensor:
+        """uint8 [B, C, H, W], channels_last, on the training device."""
+        channels, height, width = self.shape
+        rows = self.rows.index_select(0, indices).to(self.device)
+        return rows.view(-1, height, width, channels).permute(0, 3, 1, 2)
+
+
+def height_width(size: int | Sequence[int]) -> tuple[int, int]:
+    """`size` as people write it, 64 or [96, 32], as (height, width). Raises ValueError in words."""
+    sides = (size, size) if isinstance(size, int) else tuple(size)
+    if len(sides) != 2 or not all(type(side) is int and 1 <= side <= LARGEST_SIDE for side in sides):
+        given = size if isinstance(size, int) else list(size)
+        raise ValueError(f"size: {given}; must be one number of pixels or [height, width], each 1 to {LARGEST_SIDE}")
+    return sides[0], sides[1]

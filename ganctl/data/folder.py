@@ -1,0 +1,118 @@
+"""A folder or zip of the user's own pictures."""
+
+import logging
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Literal
+
+import torch
+
+from ganctl.data.album import Album, album, list_some
+from ganctl.data.dataset import Dataset, Description, Table, TensorTable, height_width
+from ganctl.data.pictures import Crop, Frame
+from ganctl.data.roots import source_at
+from ganctl.data.sources import Listing, Source, nothing_in
+from ganctl.errors import UserError
+
+PARTS = frozenset(("train", "training", "test", "testing", "val", "valid", "validation"))  # never names of classes
+logger = logging.getLogger(__name__)
+
+
+class Folder(Dataset):
+    """Pictures of mixed sizes, modes and formats, brought to one shape and cached at the first opening.
+
+    root: a folder, a zip, or a folder inside a zip; relative paths are also looked for in GANCTL_DATA.
+    size, crop, channels, background: see `Frame`.
+    labels: auto (class subfolders, where all pictures lie in two or more of them), folders (the same, and an error
+    where they do not) or none.
+    flip: mirror left to right at random.
+    on_error: what to do about pictures that cannot be read: stop with an error, or skip them.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        size: int | Sequence[int] = 64,
+        crop: Crop = "center",
+        channels: int = 3,
+        background: str = "white",
+        labels: Literal["auto", "folders", "none"] = "auto",
+        flip: bool = False,
+        on_error: Literal["error", "skip"] = "error",
+    ) -> None:
+        self.frame = Frame(height_width(size), crop, channels, background)
+        if labels not in ("auto", "folders", "none"):
+            raise ValueError(f"labels: {labels!r}; must be auto, folders or none")
+        if on_error not in ("error", "skip"):
+            raise ValueError(f"on_error: {on_error!r}; must be error or skip")
+        self.root, self.labels, self.flip, self.on_error = root, labels, flip, on_error
+
+    def describe(self) -> Description:
+        classes = self.classes
+        names = tuple(sorted(set(classes))) if classes else ()
+        return Description(self.frame.shape, len(names), len(self.listing.names), names)
+
+    def open(self, device: torch.device) -> Table:
+        pictures = album(self.source, self.listing, self.frame)
+        self.judge(pictures)
+        if self.classes is None:
+            return TensorTable(pictures.images, None, device, self.flip)
+        numbers = {name: number for number, name in enumerate(sorted(set(self.classes)))}
+        label_of = dict(zip(self.listing.names, self.classes, strict=True))
+        labels = torch.tensor([numbers[label_of[name]] for name in pictures.names])
+        return TensorTable(pictures.images, labels, device, self.flip)
+
+    @cached_property
+    def source(self) -> Source:
+        return source_at(self.root)
+
+    @cached_property
+    def listing(self) -> Listing:
+        """Of a place with at least one picture."""
+        listing = self.source.listing()
+        if not listing.names:
+            raise nothing_in(self.source, listing)
+        if listing.others:
+            others = ", ".join(f"{count:,} {suffix}" for suffix, count in sorted(listing.others.items()))
+            logger.info("%s: other files left aside: %s", self.source.path, others)
+        return listing
+
+    @cached_property
+    def classes(self) -> list[str] | None:
+        """The class of each picture in the listing, or None."""
+        if self.labels == "none":
+            return None
+        classes = classes_of(self.listing.names)
+        if classes is None and self.labels == "folders":
+            raise UserError(
+                f"dataset.labels: 'folders', and {str(self.source.path)!r} has no class subfolders that hold all "
+                "pictures; give each class one subfolder (two or more in all) or set dataset.labels=none"
+            )
+        return classes
+
+    def judge(self, pictures: Album) -> None:
+        """What becomes of pictures that could not be read. Raises UserError unless they are to be skipped."""
+        if not pictures.unreadable:
+            return
+        total = len(self.listing.names)
+        found = f"{len(pictures.unreadable):,} of {total:,} pictures in {str(self.source.path)!r} cannot be read"
+        which = list_some(pictures.unreadable, pictures.complete_list)
+        if self.on_error == "error":
+            raise UserError(f"dataset.root: {found}: {which}; replace them or set dataset.on_error=skip")
+        logger.warning("%s and are skipped: %s", found, which)
+
+
+def classes_of(names: Sequence[str]) -> list[str] | None:
+    """The class of each picture: its outermost folder, below those that all share and below train, test and the like.
+
+    None where that does not tell two or more classes apart.
+    """
+    folders = [name.replace("\\", "/").split("/")[:-1] for name in names]
+    shared = next((depth for depth, level in enumerate(zip(*folders, strict=False)) if len(set(level)) > 1), None)
+    if shared is None:  # one folder holds them all, perhaps with others inside it
+        return None
+    below = [path[shared:] for path in folders]
+    if {path[0] for path in below} <= PARTS:
+        below = [path[1:] for path in below]
+    classes = [path[0] for path in below if path]
+    return classes if len(classes) == len(names) and len(set(classes)) > 1 else None
