@@ -26,15 +26,12 @@ class Critique:
     rounds: int
 
 
-class Regularizer(nn.Module, ABC):
-    """A penalty with a weight, played every `every` rounds and then counted `every` times (lazy regularisation).
+class Penalty(nn.Module, ABC):
+    """A term with a weight, played every `every` rounds and then counted `every` times (lazy regularisation).
 
     The interval is derived from the saved number of rounds, so that a resumed run plays it in the same rounds.
     A module, so that what a penalty must remember lies in buffers and in the checkpoint.
     """
-
-    needs_gradient: bool = False  # of the scores with respect to `real` and `fake`; then the turn runs in fp32
-    alone: bool = False  # means something only where the discriminator judges each picture alone: no batch norm
 
     def __init__(self, weight: float | Schedule, every: int = 1) -> None:
         super().__init__()
@@ -44,6 +41,13 @@ class Regularizer(nn.Module, ABC):
 
     def due(self, rounds: int) -> bool:
         return rounds % self.every == 0
+
+
+class Regularizer(Penalty):
+    """A penalty on the discriminator, in its turn."""
+
+    needs_gradient: bool = False  # of the scores with respect to `real` and `fake`; then the turn runs in fp32
+    alone: bool = False  # means something only where the discriminator judges each picture alone: no batch norm
 
     def forward(self, critique: Critique) -> Tensor:
         """Scalar, weighted; call only when due."""
