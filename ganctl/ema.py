@@ -1,6 +1,6 @@
 """The moving average of what is sampled: smoother and better than the live generator."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 
@@ -28,7 +28,8 @@ class Average(nn.Module):
         super().__init__()
         self.half_life, self.ramp = half_life, ramp
         self.copies = nn.ModuleDict()
-        self._live: list[Tensor] = []
+        self._kept: tuple[list[Tensor], list[Tensor]] = ([], [])  # parameters and buffers of the copies
+        self._live: tuple[list[Tensor], list[Tensor]] = ([], [])  # and of what they follow
 
     def follow(self, game: Game) -> None:
         """Begin with copies of the game's averaged modules as they are now."""
@@ -41,19 +42,17 @@ class Average(nn.Module):
         return 0.5 ** (images / half_life) if half_life > 0 else 0.0
 
     @torch.no_grad()
-    def update(self, game: Game, images_seen: int, images: int) -> None:
+    def update(self, images_seen: int, images: int) -> None:
         """One round later: parameters move by a share, buffers are taken over as they are."""
-        share = 1 - self.decay(images_seen, images)
-        for name, copy in self.copies.items():
-            live = getattr(game, name)
-            torch._foreach_lerp_(list(copy.parameters()), [p.detach() for p in live.parameters()], share)
-            self._take_buffers(copy, live)
+        torch._foreach_lerp_(self._kept[0], self._live[0], 1 - self.decay(images_seen, images))
+        if self._kept[1]:
+            torch._foreach_copy_(self._kept[1], self._live[1])
 
-    @staticmethod
-    def _take_buffers(copy: nn.Module, live: nn.Module) -> None:
-        pairs = [(old, new) for old, new in zip(copy.buffers(), live.buffers(), strict=True)]
-        if pairs:
-            torch._foreach_copy_([old for old, _ in pairs], [new for _, new in pairs])
+    def settle(self, game: Game) -> None:
+        """Remember which tensor follows which; once all are on their device."""
+        pairs = [(copy, getattr(game, name)) for name, copy in self.copies.items()]
+        self._kept = tensors(copy for copy, _ in pairs)
+        self._live = tensors(live for _, live in pairs)
 
     @contextmanager
     def standing_in(self, game: Game) -> Iterator[None]:
@@ -88,3 +87,10 @@ class Average(nn.Module):
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum
             norm.eval()
+
+
+def tensors(modules: Iterable[nn.Module]) -> tuple[list[Tensor], list[Tensor]]:
+    """All parameters, without their graphs, and all buffers of the modules."""
+    found = list(modules)
+    parameters = [parameter.detach() for module in found for parameter in module.parameters()]
+    return parameters, [buffer for module in found for buffer in module.buffers()]
