@@ -47,7 +47,7 @@ def is_mapping(annotation: Any) -> bool:
 
 def is_contract(annotation: Any) -> bool:
     """Whether a place with this annotation takes an object: a class, but none of the plain ones."""
-    plain = annotation in (*PLAIN, *LISTS, *MAPPINGS, types.NoneType, object)
+    plain = annotation in (*PLAIN, *LISTS, *MAPPINGS, types.NoneType, object, Any)
     return isinstance(annotation, type) and get_origin(annotation) is None and not plain
 
 

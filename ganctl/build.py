@@ -24,6 +24,10 @@ class Blueprint:
     path: str
 
 
+WRONG = object()
+"""Stands in a plan where the config is wrong; what contains it is not built."""
+
+
 def check(node: Any, expected: Any, path: str, plugins: Sequence[str] = (), later: Sequence[str] = ()) -> list[str]:
     """Every mistake of a config node that shall become `expected` (a type annotation); nothing is built.
 
@@ -47,27 +51,40 @@ def build_optimizer(node: Any, parameters: Iterable[Any], path: str, plugins: Se
 
 
 def _built(node: Any, expected: Any, path: str, plugins: Sequence[str], given: Mapping[str, Any]) -> Any:
-    binder = Binder(tuple(plugins))
-    plan = binder.bind(node, expected, path, tuple(given))
-    mistakes = binder.mistakes
-    built = None if mistakes else construct(plan, mistakes, given)
+    if mistakes := check(node, expected, path, plugins, tuple(given)):
+        raise UserError(*mistakes)  # before anything is built
+    built, mistakes = trial(node, expected, path, plugins, given)
     if mistakes:
         raise UserError(*mistakes)
     return built
 
 
+def trial(
+    node: Any, expected: Any, path: str, plugins: Sequence[str] = (), given: Mapping[str, Any] | None = None
+) -> tuple[Any, list[str]]:
+    """Build what can be built in spite of mistakes, to find those of constructors too: the object or WRONG, mistakes.
+
+    given: arguments of the outermost component beside those in its node.
+    """
+    binder = Binder(tuple(plugins))
+    plan = binder.bind(node, expected, path, tuple(given or {}))
+    mistakes = binder.mistakes
+    return construct(plan, mistakes, given), mistakes
+
+
 def construct(plan: Any, mistakes: list[str], given: Mapping[str, Any] | None = None) -> Any:
-    """Build what was bound; what a constructor refuses is added to `mistakes`, and its siblings are still tried."""
+    """Build what was bound, or WRONG; what a constructor refuses is added to `mistakes`."""
     if isinstance(plan, dict):
-        return {key: construct(value, mistakes) for key, value in plan.items()}
+        pairs = {key: construct(value, mistakes) for key, value in plan.items()}
+        return WRONG if any(value is WRONG for value in pairs.values()) else pairs
     if isinstance(plan, list | tuple | set | frozenset):
-        return type(plan)(construct(value, mistakes) for value in plan)
+        values = [construct(value, mistakes) for value in plan]
+        return WRONG if any(value is WRONG for value in values) else type(plan)(values)
     if not isinstance(plan, Blueprint):
         return plan
-    before = len(mistakes)
     arguments = {name: construct(value, mistakes) for name, value in plan.arguments.items()}
-    if len(mistakes) > before:
-        return None
+    if any(value is WRONG for value in arguments.values()):
+        return WRONG
     try:
         return plan.kind(**arguments, **(given or {}))
     except UserError as error:
@@ -76,7 +93,7 @@ def construct(plan: Any, mistakes: list[str], given: Mapping[str, Any] | None = 
         mistakes.append(_placed(plan, str(error)))
     except Exception as error:
         mistakes.append(f"{plan.path}: {plan.kind.__name__} cannot be made of this: {type(error).__name__}: {error}")
-    return None
+    return WRONG
 
 
 def _placed(plan: Blueprint, sentence: str) -> str:
@@ -95,7 +112,7 @@ class Binder:
         self.exactly = False  # while a union looks for the member that a value fits as it stands
 
     def bind(self, node: Any, expected: Any, path: str, later: tuple[str, ...] = ()) -> Any:
-        """The node as a plan that `construct` understands; None where it is wrong."""
+        """The node as a plan that `construct` understands, WRONG where it is wrong."""
         members = alternatives(expected)
         contracts = tuple(member for member in members if is_contract(member))
         if isinstance(node, dict) and TARGET in node:
@@ -117,7 +134,7 @@ class Binder:
             return fit(node, expected, self.exactly)
         except (ValueError, OverflowError):
             self.mistakes.append(f"{path}: {shown(node)} is not {words(expected)}")
-        return None
+        return WRONG
 
     def _union(self, node: Any, members: tuple[Any, ...], path: str) -> Any:
         """The member that fits exactly, else the first that fits; else the mistakes of the likeliest."""
@@ -132,14 +149,14 @@ class Binder:
         if len(alike) == 1:
             return self.bind(node, alike[0], path)
         self.mistakes.append(f"{path}: {shown(node)} is not {words(*members)}")
-        return None
+        return WRONG
 
     def _list(self, node: Sequence[Any], expected: Any, path: str) -> Any:
         kind, items = get_origin(expected) or expected, get_args(expected)
         fixed = kind is tuple and bool(items) and Ellipsis not in items
         if fixed and len(items) != len(node):
             self.mistakes.append(f"{path}: {shown(node)} is not {words(expected)}")
-            return None
+            return WRONG
         inner = items if fixed else [items[0] if items else Any] * len(node)
         bound = [self.bind(value, each, f"{path}.{i}") for i, (value, each) in enumerate(zip(node, inner, strict=True))]
         return kind(bound) if kind in (tuple, set, frozenset) else bound
@@ -149,31 +166,32 @@ class Binder:
         keys = [self.bind(key, key_kind, f"{path}.{key}") for key in node]
         return {key: self.bind(node[name], value_kind, f"{path}.{name}") for key, name in zip(keys, node, strict=True)}
 
-    def _no_component(self, node: Any, expected: type, path: str) -> None:
+    def _no_component(self, node: Any, expected: type, path: str) -> Any:
         what = with_article(expected.__name__)
         if isinstance(node, dict):
             self.mistakes.append(f"{path}: no {TARGET}; name {what} class by {TARGET}")
         else:
             self.mistakes.append(f"{path}: {shown(node)} is not {what}; write its {TARGET} and arguments")
+        return WRONG
 
     def _component(self, node: dict[str, Any], contracts: tuple[type, ...], path: str, later: tuple[str, ...]) -> Any:
         if not contracts:
             self.mistakes.append(f"{path}: no component is expected here; leave out {TARGET}")
-            return None
+            return WRONG
         kind = self._class(node[TARGET], contracts, f"{path}.{TARGET}")
         if kind is None:
-            return None
+            return WRONG
         parameters = {name: each for name, each in arguments_of(kind).items() if name not in later}
         given = {name: value for name, value in node.items() if name != TARGET}
-        for name in given.keys() - parameters.keys():
-            if not takes_any_name(kind) or not str(name).isidentifier() or str(name).startswith("_"):
-                self.mistakes.append(
-                    f"{path}.{name}: {kind.__name__} takes no {name!r}{_instead(str(name), parameters)}"
-                )
+        for name in [name for name in given if name not in parameters and not _open_name(kind, name)]:
+            del given[name]
+            self.mistakes.append(f"{path}.{name}: {kind.__name__} takes no {name!r}{_instead(str(name), parameters)}")
+        arguments = {name: self._argument(parameters, name, given[name], path) for name in given}
         for name, parameter in parameters.items():
             if name not in given and parameter.default is inspect.Parameter.empty:
                 self.mistakes.append(f"{path}.{name}: missing; {kind.__name__} needs {words(parameter.annotation)}")
-        return Blueprint(kind, {name: self._argument(parameters, name, given[name], path) for name in given}, path)
+                arguments[name] = WRONG
+        return Blueprint(kind, arguments, path)
 
     def _argument(self, parameters: dict[str, Argument], name: str, value: Any, path: str) -> Any:
         parameter = parameters.get(name, Argument(Any, inspect.Parameter.empty))
@@ -188,6 +206,11 @@ class Binder:
         except ValueError as error:
             self.mistakes.append(f"{path}: {error}")
         return None
+
+
+def _open_name(kind: type, name: Any) -> bool:
+    """Whether a constructor with `**kwargs` takes that name."""
+    return takes_any_name(kind) and isinstance(name, str) and name.isidentifier() and not name.startswith("_")
 
 
 def _same_container(node: Any, annotation: Any) -> bool:

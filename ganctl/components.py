@@ -44,7 +44,7 @@ def resolve(target: Any, contracts: Sequence[type], plugins: Sequence[str]) -> t
     if not within(module_name, (*TRUSTED, *plugins)):
         raise ValueError(
             f"{target!r} is refused; accepted are classes of {', '.join(TRUSTED)} and of your plugins; "
-            f"if you trust that module, add plugins=[{module_name}]"
+            f"if {module_name} is a module of yours, add plugins=[{module_name}]"
         )
     module = trusted_module(module_name)
     kind = vars(module).get(name)

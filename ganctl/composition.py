@@ -94,7 +94,7 @@ def compose(overrides: Sequence[str] = (), config_dirs: Sequence[str | Path] = (
     typed = Typed(overrides, confdir.places(config_dirs))
     with hydra_session():
         base = _composed(typed.options, typed.mistakes)
-        passed = [*typed.options, *(line for each in typed.values if (line := typed.line(each, base)))]
+        passed = [*typed.options, *typed.lines(base)]
         tree = base if passed == typed.options else _with_values(passed, typed)
     choices = {key.split("@")[0]: value for key, value in tree.hydra.runtime.choices.items() if "hydra" not in key}
     with open_dict(tree):

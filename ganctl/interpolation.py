@@ -50,7 +50,7 @@ class Resolver:
 
     def _value(self, value: Any, path: str) -> Any:
         if isinstance(value, DictConfig):
-            return {key: self._child(value, key, f"{path}.{key}") for key in value}
+            return {key: self._child(value, key, f"{path}.{key!s}") for key in value}
         if isinstance(value, ListConfig):
             return [self._child(value, index, f"{path}.{index}") for index in range(len(value))]
         if value is None or isinstance(value, str | int | float | bool):
@@ -59,9 +59,10 @@ class Resolver:
         return None
 
     def _unresolved(self, raw: Any, error: Exception) -> str:
-        missing = [name for name in PART.findall(raw) if name not in self.keys] if isinstance(raw, str) else []
-        if missing and ":" not in raw:  # ${oc.env:HOME} calls a function
-            return f"{raw!r} finds nothing{hint(missing[0], self.keys)}"
+        text = raw if isinstance(raw, str) else ""
+        missing = [name for name in PART.findall(text) if name not in self.keys]
+        if missing and ":" not in text:  # ${oc.env:HOME} calls a function
+            return f"{text} finds nothing{hint(missing[0], self.keys)}"
         return f"{shown(raw)} cannot be resolved: {first_line(error)}"
 
     def located(self, mistake: str) -> str:

@@ -18,5 +18,9 @@ def nearest(word: str, names: Iterable[str], count: int = 2) -> list[str]:
 
 def hint(word: str, names: Iterable[str]) -> str:
     """`; did you mean 'dcgan'?`, or nothing where no name is near."""
-    found = nearest(word, names)
-    return f"; did you mean {' or '.join(repr(name) for name in found)}?" if found else ""
+    return told(nearest(word, names))
+
+
+def told(names: list[str]) -> str:
+    """`; did you mean 'lr' or 'lrs'?`, or nothing without names."""
+    return f"; did you mean {' or '.join(repr(name) for name in names)}?" if names else ""

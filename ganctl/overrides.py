@@ -1,6 +1,7 @@
 """The overrides of a command line, judged one by one before Hydra sees them together."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from ganctl import conftree
 from ganctl.interpolation import WHOLE, all_paths, raw_value
-from ganctl.nearest import hint
+from ganctl.nearest import hint, nearest, told
 
 TARGET = "_target_"
 OPEN = ("model.every", "model.schedules", "model.optimizers", "model.average")  # their keys are checked with the game
@@ -19,7 +20,10 @@ def parsed(text: str, mistakes: list[str]) -> Any:
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
     try:
-        return OverridesParser.create().parse_override(text)
+        override = OverridesParser.create().parse_override(text)
+        if override.key_or_group:
+            return override
+        raise ValueError
     except Exception:  # a lexer's own errors too
         mistakes.append(f"{text}: is not key=value; put a value with special signs in quotes: \"key='...'\"")
     return None
@@ -74,19 +78,37 @@ class Typed:
             self.mistakes.append(f"{key}: is taken from {found}; set {found} instead")
         elif has(base, key):
             if not override.is_add():
-                return text
+                return f"++{text}" if isinstance(override.value(), dict) and text[:1] not in "~+" else text
             self.mistakes.append(f"{text}: {key} is there already; leave out the '+'")
         elif is_open(base, key) and not override.is_delete():
             return text if override.is_add() or override.is_force_add() else f"++{text}"
         elif not bad_group:
-            self.mistakes.append(f"{key}: no such key{hint(key, self.keys(base))}")
+            self.mistakes.append(f"{key}: no such key{self.instead(key, base)}")
         return None
 
+    def lines(self, base: DictConfig) -> list[str]:
+        """What Hydra shall be given for all values; each may build on those before it."""
+        tree, lines = base.copy(), []
+        for override in self.values:
+            if (line := self.line(override, tree)) is not None:
+                lines.append(line)
+                with suppress(Exception):  # what does not fit is told when all is composed
+                    OmegaConf.update(tree, override.key_or_group, override.value(), merge=True, force_add=True)
+        return lines
+
     @staticmethod
-    def keys(base: DictConfig) -> list[str]:
-        """Every path of the tree that can be set."""
-        plain = OmegaConf.to_container(base, resolve=False)
-        return [path for path in all_paths(plain) if not path.startswith("hydra") and TARGET not in path]
+    def instead(key: str, base: DictConfig) -> str:
+        """The key that was probably meant: a neighbour, else one of that name elsewhere, else the neighbours."""
+        paths = [path for path in all_paths(OmegaConf.to_container(base, resolve=False)) if TARGET not in path]
+        paths = [path for path in paths if path.partition(".")[0] != "hydra"]
+        parent, dot, name = key.rpartition(".")
+        start = f"{parent}{dot}"
+        beside = [path[len(start) :] for path in paths if path.startswith(start) and "." not in path[len(start) :]]
+        if dot and (near := nearest(name, beside)):
+            return told([start + each for each in near])
+        if not dot or any(path.endswith(f".{name}") for path in paths) or not beside:
+            return hint(key, [path for path in paths if not key.startswith(f"{path}.")])
+        return f"; {parent} has {', '.join(beside)}"
 
 
 def walk(tree: DictConfig, key: str) -> list[Any]:

@@ -1,0 +1,232 @@
+"""Compose, then name every mistake at once, before anything is built or any folder is made.
+
+    composed = compose(["model=dcgan", "dataset=mnist", "images=1M"])
+    settings = prepare(composed)          # plain, resolved, checked: what a run saves and training takes
+
+What `prepare` returns holds the keys of `ganctl.schema.TrainConfig` (lengths and intervals as whole numbers of images)
+and three more: `choices` (group -> option), `description` (shape, classes, count and names of the dataset) and
+`overrides` (as typed).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import OmegaConf
+
+from ganctl.annotations import shown
+from ganctl.composition import Composed, combinations, compose, register
+from ganctl.confdir import conf_dir
+from ganctl.errors import UserError
+from ganctl.interpolation import Resolver
+from ganctl.nearest import hint
+from ganctl.overrides import parsed
+from ganctl.settings import GROUPS, names, settle, settle_trainer
+
+if TYPE_CHECKING:
+    from ganctl.data.dataset import Description
+
+__all__ = ["Composed", "combinations", "compose", "conf_dir", "prepare", "recheck", "register"]
+
+Config = dict[str, Any]
+EXTRA = ("choices", "description", "overrides")
+MODEL_KEYS = ("game", "optimizers", "every", "schedules", "average")
+CHANGEABLE = ("images", "device", "plugins")
+STAND_IN = {"shape": [3, 64, 64], "classes": 10}  # where the dataset is unknown, to check what does not depend on it
+
+
+def prepare(composed: Composed) -> Config:
+    """The composed tree resolved and checked, as plain containers. Raises UserError naming every mistake."""
+    return Preparation(composed).settings()
+
+
+class Preparation:
+    """One pass from a composed tree to settings; each step adds to `mistakes` and goes on."""
+
+    def __init__(self, composed: Composed) -> None:
+        self.composed = composed
+        self.tree = composed.tree.copy()
+        self.mistakes = list(composed.mistakes)
+        self.resolver = Resolver(self.tree)
+
+    def settings(self) -> Config:
+        """All steps; raises UserError if any found a mistake."""
+        own = self._own()
+        node, description = self._dataset(own["plugins"])
+        groups = {name: self._resolved(name) for name in ("loss", "augment", "model")}
+        self.mistakes += [self.resolver.located(mistake) for mistake in self.resolver.mistakes]
+        if self.composed.sound:
+            self._check_model(groups["model"], own, description)
+            self._check_use()
+        if self.mistakes:
+            raise UserError(*dict.fromkeys(self.mistakes))
+        assert description is not None
+        rest = {
+            "choices": self.composed.choices,
+            "description": plain(description),
+            "overrides": self.composed.overrides,
+        }
+        return {**own, "dataset": node, **groups, **rest}
+
+    def _resolved(self, name: str) -> Any:
+        return self.resolver.plain(name) if name in self.tree else None
+
+    def _own(self) -> Config:
+        """The run's own settings; written back into the tree, so that ${images} is a number."""
+        top = {str(name): self._resolved(str(name)) for name in self.tree if name not in GROUPS}
+        own = settle(top, self.mistakes)
+        own["trainer"] = settle_trainer(self._resolved("trainer"), self.mistakes)
+        for name, value in own.items():
+            self.tree[name] = value
+        typed = [line for line in self.composed.overrides if line.lstrip("+").startswith("plugins=")]
+        if own["plugins"] and not typed:
+            self.mistakes.append(
+                "plugins: stand in a YAML file; name them on the command line, so that it is you who trusts them"
+            )
+            own["plugins"] = []
+        return own
+
+    def _dataset(self, plugins: Sequence[str]) -> tuple[Any, "Description | None"]:
+        """The dataset's node, and what it is; its shape and classes are put into the tree for ${dataset.shape}."""
+        from ganctl.judging import describe
+
+        node = self._resolved("dataset")
+        before = len(self.mistakes)
+        description = None if self.resolver.mistakes else describe(node, plugins, self.mistakes)
+        self.mistakes[before:] = [self.resolver.located(mistake) for mistake in self.mistakes[before:]]
+        facts = STAND_IN if description is None else {"shape": list(description.shape), "classes": description.classes}
+        self.tree["dataset"] = {**(node if isinstance(node, dict) else {}), **facts}
+        return node, description
+
+    def _check_model(self, model: Any, own: Config, description: "Description | None") -> None:
+        from ganctl.judging import judge
+
+        if not isinstance(model, dict):
+            self.mistakes.append(f"model: {shown(model)} is not a model; choose one with model=...")
+            return
+        for name in ("every", "schedules"):
+            model[name] = model.get(name) or {}
+        without_labels = self._labels_absent(model, description)
+        known = description is not None and not without_labels and not self.resolver.mistakes
+        self.mistakes += without_labels
+        self.mistakes += [self.resolver.located(each) for each in judge(model, own["plugins"], sizes_known=known)]
+        if description is not None and own["batch_size"] > description.count:
+            self.mistakes.append(too_large(own["batch_size"], description.count))
+
+    def _labels_absent(self, model: Config, description: "Description | None") -> list[str]:
+        """The sentence for a model that asks for labels where there are none."""
+        asked = any(
+            self.resolver.origin(path) == "dataset.classes" for path in self.resolver.origins if "model." in path
+        )
+        if not asked or description is None or description.classes:
+            return []
+        choices = self.composed.choices
+        model_name, dataset = choices.get("model"), choices.get("dataset")
+        cure = "choose dataset=cifar10" + (", or give one subfolder a class" if dataset == "folder" else "")
+        return [f"model={model_name} needs labels, and dataset={dataset} has none; {cure}"]
+
+    def _check_use(self) -> None:
+        """Settings that nothing reads: a model's own variables, and a loss or augmentation chosen in vain."""
+        mentioned = self.resolver.mentioned
+        used = {part for path in mentioned for part in path.split(".")}
+        model = self.tree.get("model")
+        for key in model if OmegaConf.is_dict(model) else ():
+            if key not in MODEL_KEYS and key not in used:
+                self.mistakes.append(
+                    f"model.{key}: nothing uses it{hint(f'model.{key}', [f'model.{k}' for k in MODEL_KEYS])}"
+                )
+        for line in self.composed.overrides:
+            group = line.lstrip("+").partition("=")[0].split(".")[0]
+            if group in ("loss", "augment") and not any(path.split(".")[0] == group for path in mentioned):
+                self.mistakes.append(
+                    f"{line}: model={self.composed.choices.get('model')} does not use it; leave it out"
+                )
+
+
+def plain(description: "Description") -> Config:
+    """A dataset's description as it is saved."""
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(description).items()}
+
+
+def too_large(batch_size: int, count: int) -> str:
+    """A batch never holds a picture twice."""
+    return f"batch_size: {batch_size}; the dataset has {count} images; set batch_size={count} or less"
+
+
+def recheck(saved: Any, changes: Sequence[str] = ()) -> Config:
+    """A run's saved settings, with `changes` (`key=value`, as typed beside resume=), checked again for resuming.
+
+    Length and device may change, and plugins must be named again, for a run folder is trusted with nothing; every
+    other change is refused with the reason. Raises UserError naming every mistake.
+    """
+    if not isinstance(saved, Mapping) or not isinstance(saved.get("model"), Mapping):
+        raise UserError("config: the run's saved settings are not those of ganctl; start a new run")
+    mistakes: list[str] = []
+    given = {**{name: saved[name] for name in saved if name not in (*EXTRA, *GROUPS)}, "plugins": []}
+    given |= _changes(saved, changes, mistakes)
+    own = settle(given, mistakes)
+    own["trainer"] = settle_trainer(saved.get("trainer"), mistakes)
+    model = {
+        **saved["model"],
+        "every": saved["model"].get("every") or {},
+        "schedules": saved["model"].get("schedules") or {},
+    }
+    mistakes += _recheck_parts(saved, model, own["plugins"])
+    if mistakes:
+        raise UserError(*dict.fromkeys(mistakes))
+    return {**saved, **own, "model": model}
+
+
+def _recheck_parts(saved: Mapping[str, Any], model: Config, plugins: Sequence[str]) -> list[str]:
+    from ganctl.judging import describe, judge
+
+    mistakes: list[str] = []
+    found = describe(saved.get("dataset"), plugins, mistakes)
+    then, now = saved.get("description"), None if found is None else plain(found)
+    if now is not None and then != now:
+        mistakes.append(f"dataset: it is not what it was when the run began: {_difference(then, now)}; start a new run")
+    return mistakes + judge(model, plugins, sizes_known=True)
+
+
+def _difference(then: Any, now: Config) -> str:
+    then = then if isinstance(then, dict) else {}
+    return ", ".join(f"{key} {then.get(key)} then, {now[key]} now" for key in now if then.get(key) != now[key])
+
+
+def _changes(saved: Mapping[str, Any], changes: Sequence[str], mistakes: list[str]) -> Config:
+    """The new values of what may change; what may not goes to `mistakes`, unless it is no change."""
+    accepted: Config = {}
+    for text in changes:
+        override = parsed(text, mistakes)
+        if override is None:
+            continue
+        key, value = override.key_or_group, override.value()
+        if key in CHANGEABLE and not override.is_sweep_override():
+            accepted[key] = value
+        elif (old := _saved_value(saved, key)) != value or override.is_delete():
+            mistakes.append(_refusal(text, key, old))
+    return accepted
+
+
+def _saved_value(saved: Mapping[str, Any], key: str) -> Any:
+    """The option that a group had, or the value at a dotted path; KeyError's place is taken by the class `KeyError`."""
+    node: Any = saved.get("choices", {}) if key in saved.get("choices", {}) else saved
+    for part in key.split("."):
+        if not isinstance(node, Mapping) or part not in node:
+            return KeyError
+        node = node[part]
+    return node
+
+
+def _refusal(text: str, key: str, old: Any) -> str:
+    if old is KeyError:
+        return f"{key}: no such key{hint(key, [*CHANGEABLE, *names()])}"
+    kept = (
+        "its own settings"
+        if isinstance(old, dict | list)
+        else f"its own {key} ({old if isinstance(old, str) else shown(old)})"
+    )
+    return (
+        f"{text}: a resumed run keeps {kept}, so that it ends as it would have without the break; "
+        f"only {', '.join(CHANGEABLE[:2])} may change; leave it out, or start a new run"
+    )
