@@ -142,14 +142,12 @@ def scaled(values: NDArray[Any], tops: tuple[int, ...]) -> NDArray[np.uint8]:
 def resized(image: Image.Image, frame: Frame, done: set[str]) -> Image.Image:
     """To the size of the frame, or to fit within it where it will be padded; bicubic, antialiased."""
     height, width = frame.size
-    box = (0.0, 0.0, float(image.width), float(image.height))
-    if image.width < width and image.height < height:
-        done.add("enlarged")
-    if frame.crop == "center":
-        box = middle(image.size, width / height)
+    box = middle(image.size, width / height if frame.crop == "center" else image.width / image.height)
     if frame.crop == "pad":
         scale = min(width / image.width, height / image.height)
         width, height = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+    if box[2] - box[0] < width or box[3] - box[1] < height:
+        done.add("enlarged")
     return image.resize((width, height), Image.Resampling.BICUBIC, box=box)
 
 
