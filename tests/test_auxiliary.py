@@ -23,7 +23,9 @@ SHAPE = (1, 16, 16)
 def critique(real: Tensor, fake: Tensor) -> Critique:
     """Only features matter to a head."""
     unused = torch.zeros(len(real))
-    return Critique(lambda image: image, unused, unused, unused, unused, real, fake, images_seen=0, rounds=0)
+    return Critique(
+        nn.Identity(), lambda image: image, unused, unused, unused, unused, real, fake, images_seen=0, rounds=0
+    )
 
 
 def blank(head: nn.Module) -> None:

@@ -16,6 +16,8 @@ from ganctl.losses.adversarial import (
     RelativisticPairing,
     Wasserstein,
 )
+from ganctl.losses.generator_penalties import Creation
+from ganctl.losses.orthogonal import Orthogonal, OrthogonalCritic, filters, overlap
 from ganctl.losses.regularizers import (
     R1,
     R2,
@@ -110,7 +112,7 @@ class LinearCritic(nn.Module):
 def critique(critic: nn.Module, real: Tensor, fake: Tensor, images_seen: int = 0, rounds: int = 0) -> Critique:
     real, fake = real.requires_grad_(), fake.requires_grad_()
     real_score, fake_score = critic(real), critic(fake)
-    return Critique(critic, real, fake, real_score, fake_score, real, fake, images_seen, rounds)
+    return Critique(critic, critic, real, fake, real_score, fake_score, real, fake, images_seen, rounds)
 
 
 def linear_critique(**place: int) -> Critique:
@@ -138,6 +140,43 @@ def linear_critique(**place: int) -> Critique:
 )
 def test_penalty_values(penalty: Regularizer, value: float) -> None:
     assert penalty(linear_critique()).item() == pytest.approx(value, rel=1e-5, abs=1e-6)
+
+
+def test_overlap_of_filters() -> None:
+    """Rows (3, 4) and (1, 0): their product is 3, found twice, so 2 * 9; lengths 5 and 1 cost nothing.
+
+    A convolution adds filters (1, 1) and (1, 2) of 1x1x2: product 3 again. Biases and tables are left out.
+    """
+    linear, convolution = nn.Linear(2, 2), nn.Conv2d(1, 2, (1, 2))
+    with torch.no_grad():
+        linear.weight.copy_(torch.tensor([[3.0, 4.0], [1.0, 0.0]]))
+        convolution.weight.copy_(torch.tensor([[[[1.0, 1.0]]], [[[1.0, 2.0]]]]))
+    network = nn.Sequential(linear, convolution, nn.Embedding(5, 2), nn.BatchNorm2d(2))
+    assert overlap(linear).item() == 18.0
+    assert overlap(network).item() == 36.0
+    overlap(network).backward()
+    # d/dw1 of 2 (w1 . w2)^2 = 4 (w1 . w2) w2 = 12 (1, 0); d/dw2 = 12 (3, 4)
+    assert torch.equal(linear.weight.grad, torch.tensor([[12.0, 0.0], [36.0, 48.0]]))
+
+
+def test_orthogonal_on_either_side() -> None:
+    """The critic's one filter has no other to overlap with; a second network's 18 is weighted and lazily counted."""
+    assert OrthogonalCritic(weight=1.0)(linear_critique()).item() == 0.0
+    network = nn.Linear(2, 2, bias=False)
+    with torch.no_grad():
+        network.weight.copy_(torch.tensor([[3.0, 4.0], [1.0, 0.0]]))
+    creation = Creation(network, torch.zeros(1, 2), None, images_seen=0, rounds=0)  # type: ignore[arg-type]
+    assert Orthogonal(weight=0.5, every=4)(creation).item() == 36.0
+    assert Orthogonal().weight == 1e-4
+
+
+def test_overlap_reads_the_stored_weight_under_spectral_norm() -> None:
+    layer = nn.utils.parametrizations.spectral_norm(nn.Linear(3, 3))
+    before = layer.parametrizations.weight[0]._u.clone()
+    assert len(filters(layer)) == 1
+    overlap(layer).backward()
+    assert layer.parametrizations.weight.original.grad is not None
+    assert torch.equal(layer.parametrizations.weight[0]._u, before)  # no power iteration was made
 
 
 def test_lazy_penalty_counts_for_the_rounds_it_skips() -> None:
@@ -182,7 +221,7 @@ def test_gradient_penalty_looks_between_real_and_fake() -> None:
         return (image**3 / 3).sum((1, 2, 3))
 
     real, fake = torch.ones(20_000, 1, 2, 2), torch.zeros(20_000, 1, 2, 2)
-    seen = Critique(cubic, real, fake, cubic(real), cubic(fake), real, fake, 0, 0)
+    seen = Critique(nn.Identity(), cubic, real, fake, cubic(real), cubic(fake), real, fake, 0, 0)
     assert GradientPenalty(weight=1.0)(seen).item() == pytest.approx(7 / 15, abs=0.01)
 
 
@@ -191,7 +230,7 @@ def test_penalties_run_in_full_precision() -> None:
     torch.manual_seed(0)
     critic = nn.Sequential(nn.Flatten(), nn.Linear(16, 8), nn.Tanh(), nn.Linear(8, 1), nn.Flatten(0))
     real, fake, unused = torch.randn(4, 1, 4, 4), torch.randn(4, 1, 4, 4).bfloat16(), torch.zeros(4)
-    seen = Critique(critic, real, fake, unused, unused, unused, unused, images_seen=0, rounds=0)
+    seen = Critique(critic, critic, real, fake, unused, unused, unused, unused, images_seen=0, rounds=0)
     values = []
     for inside in (False, True):
         torch.manual_seed(1)

@@ -8,24 +8,19 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from ganctl.data.batch import Images, Tensors
+from ganctl.data.batch import Images
 from ganctl.games.auxiliary import Auxiliary
 from ganctl.games.game import Clock, Generative, Outcome, Turn, Wish
+from ganctl.games.growth import Growth
+from ganctl.games.painting import LatentInputs, paint, styled
 from ganctl.games.prior import Prior
 from ganctl.losses.adversarial import AdversarialLoss
+from ganctl.losses.generator_penalties import Creation, GeneratorPenalty
 from ganctl.losses.regularizers import Critique, Regularizer, full_precision
 from ganctl.networks.augment import Augment
-from ganctl.networks.interfaces import Discriminator, Generator
+from ganctl.networks.interfaces import Discriminator, Generator, StyleBased
 
 REHEARSAL = 64  # pictures a rehearsal makes at once
-
-
-@dataclass(frozen=True)
-class LatentInputs(Tensors):
-    """What one picture is made of."""
-
-    noise: Tensor  # [B, noise_size]
-    label: Tensor | None = None  # [B] class or [B, K] attributes
 
 
 @dataclass(frozen=True)
@@ -50,13 +45,20 @@ class LatentGame(Generative):
         augment: Augment,
         penalties: Sequence[Regularizer] = (),
         auxiliaries: Sequence[Auxiliary] = (),
+        generator_penalties: Sequence[GeneratorPenalty] = (),
+        growth: Growth | None = None,
     ) -> None:
         super().__init__()
         refuse_mismatches(generator, discriminator, prior, adversarial, augment, penalties)
         self.generator, self.discriminator, self.prior = generator, discriminator, prior
         self.adversarial, self.augment = adversarial, augment
         self.penalties, self.auxiliaries = tuple(penalties), tuple(auxiliaries)
-        self.extras = nn.ModuleList((*penalties, *auxiliaries))  # so that a checkpoint holds heads and averages
+        self.generator_penalties, self.growth = tuple(generator_penalties), growth or Growth()
+        # so that a checkpoint holds heads and averages
+        self.extras = nn.ModuleList((*penalties, *auxiliaries, *generator_penalties))
+        for penalty in generator_penalties:
+            penalty.accept(generator)
+        self.growth.attach(generator, discriminator)
         for auxiliary in auxiliaries:
             auxiliary.attach(discriminator.feature_size, prior)
 
@@ -75,7 +77,7 @@ class LatentGame(Generative):
         inputs = LatentInputs(noise, batch.label)
         with torch.set_grad_enabled("generator" in playing):
             fake = self.generator(inputs.noise, inputs.label)
-        return LatentRound(batch.image, inputs, fake, clock)
+        return LatentRound(self.growth.follow(batch.image), inputs, fake, clock)
 
     def discriminator_loss(self, round: LatentRound) -> Outcome:
         due = [penalty for penalty in self.penalties if penalty.due(round.clock.rounds)]
@@ -101,7 +103,9 @@ class LatentGame(Generative):
         terms = {"adversarial": self.adversarial.generator(fake_score, real_score)}
         for auxiliary in self.auxiliaries:
             terms[type(auxiliary).__name__] = auxiliary.generator_term(features, label, noise)
-        return Outcome(terms)
+        creation = Creation(self.generator, noise, label, round.clock.images_seen, round.clock.rounds)
+        due = [penalty for penalty in self.generator_penalties if penalty.due(round.clock.rounds)]
+        return Outcome(terms | {type(penalty).__name__: penalty(creation) for penalty in due})
 
     def critique(self, round: LatentRound, needs_gradient: bool) -> Critique:
         """Both batches as the discriminator sees them; with gradients towards the pictures where a penalty asks."""
@@ -111,6 +115,7 @@ class LatentGame(Generative):
         label, critic = round.inputs.label, self.discriminator
         real_features, fake_features = critic.features(real, label), critic.features(fake, label)
         return Critique(
+            network=critic,
             critic=lambda image: critic(image, label),
             real=real,
             fake=fake,
@@ -127,11 +132,20 @@ class LatentGame(Generative):
 
     def advance(self, clock: Clock) -> None:
         self.augment.advance(clock.images_seen)
+        self.growth.advance(clock.images_seen)
+
+    def batch_size(self, images_seen: int, batch_size: int) -> int:
+        return self.growth.batch_size(images_seen, batch_size)
+
+    def status(self) -> str:
+        return self.growth.status()
 
     def request(self, wish: Wish, generator: torch.Generator) -> LatentInputs:
         draw = self.prior.draw if wish.code is None else partial(self.prior.sweep, wish.code)
-        noise = draw(wish.count, generator=generator, truncation=wish.truncation)
-        return LatentInputs(noise, self.labels(wish))
+        by_styles = isinstance(self.generator, StyleBased)  # then truncation narrows the styles, not the noise
+        draw = partial(draw, generator=generator, truncation=None if by_styles else wish.truncation)
+        inputs = LatentInputs(draw(wish.count), self.labels(wish))
+        return styled(inputs, wish, self.generator, draw)
 
     def labels(self, wish: Wish) -> Tensor | None:
         """The labels wished for, or the classes in turn; none where the generator is unconditional."""
@@ -143,7 +157,7 @@ class LatentGame(Generative):
         return torch.arange(wish.count) % classes
 
     def paint(self, inputs: LatentInputs) -> Tensor:
-        return self.generator(inputs.noise, inputs.label).float()
+        return self.growth.enlarge(paint(self.generator, inputs))
 
     def rehearse(self, generator: torch.Generator) -> None:
         device = next(self.generator.parameters()).device

@@ -15,6 +15,7 @@ from ganctl.schedules import Schedule, value_at
 class Critique:
     """What the discriminator saw and said in one turn."""
 
+    network: nn.Module  # the discriminator, for penalties on its weights
     critic: Callable[[Tensor], Tensor]  # image [B, C, H, W] -> scores, with this batch's labels, not augmented again
     real: Tensor  # [B, C, H, W] in [-1, 1]; requires grad where a penalty needs it
     fake: Tensor  # [B, C, H, W] in [-1, 1]; requires grad where a penalty needs it
