@@ -47,9 +47,7 @@ class PathLength(GeneratorPenalty):
 
     mean: Tensor
 
-    def __init__(
-        self, weight: float | Schedule = 2.0, every: int = 4, decay: float = 0.99, share: float = 0.5
-    ) -> None:
+    def __init__(self, weight: float | Schedule = 2.0, every: int = 4, decay: float = 0.99, share: float = 0.5) -> None:
         super().__init__(weight, every)
         if not 0 <= decay < 1:
             raise ValueError(f"decay: {decay}; must lie in [0, 1)")
