@@ -189,7 +189,10 @@ def test_head_trains_with_its_turn_and_lies_in_the_checkpoint() -> None:
 
 
 def test_code_sheet_through_the_game() -> None:
-    inputs = info_game().request(Wish(6, code="digit"), torch.Generator().manual_seed(0))
+    game, wish = info_game(), Wish(6, code="digit")
+    inputs = game.request(wish, torch.Generator().manual_seed(0))
+    assert game.columns(wish) == 3
+    assert game.columns(Wish(6)) is None
     assert torch.equal(inputs.noise[:, 6:9], torch.eye(3).repeat(2, 1))
 
 

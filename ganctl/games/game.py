@@ -112,6 +112,10 @@ class Generative(Game):
     def request(self, wish: Wish, generator: torch.Generator) -> Tensors:
         """Draw all inputs of `wish.count` pictures at once, on the CPU, so that batching cannot change them."""
 
+    def columns(self, wish: Wish) -> int | None:
+        """Pictures in a row of the wish's sheet, where a row means something; None: as square as can be."""
+        return None
+
     @abstractmethod
     def paint(self, inputs: Any) -> Tensor:
         """Pictures [B, C, H, W] in [-1, 1]; each depends on its own inputs only (networks in eval mode)."""

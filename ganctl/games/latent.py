@@ -147,6 +147,9 @@ class LatentGame(Generative):
         inputs = LatentInputs(draw(wish.count), self.labels(wish))
         return styled(inputs, wish, self.generator, draw)
 
+    def columns(self, wish: Wish) -> int | None:
+        return None if wish.code is None else len(self.prior.code(wish.code).values())
+
     def labels(self, wish: Wish) -> Tensor | None:
         """The labels wished for, or the classes in turn; none where the generator is unconditional."""
         classes = self.generator.classes
