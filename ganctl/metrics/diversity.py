@@ -1,0 +1,84 @@
+"""Variety and memorisation: distances between pictures, straight on their pixels."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+MOST = 1_000  # pictures compared with each other
+ROWS = 256  # rows of a distance matrix held at once
+COPY = 0.1  # a sample this much nearer to another one than real pictures are (median) is a duplicate
+
+
+@dataclass(frozen=True)
+class Diversity:
+    """Samples against reals; 1 means as varied as the data."""
+
+    ratio: float  # mean distance of two samples over that of two reals (healthy runs: 0.85 and more)
+    neighbours: float  # median distance to the nearest other sample, over that of the reals
+    duplicates: float  # share of the samples that have a near copy among the samples
+
+
+def diversity(samples: Tensor, reals: Tensor) -> Diversity:
+    """samples, reals: [N, ...] pictures of one shape, any scale; the first 1,000 of each are compared.
+
+    Raises ValueError for fewer than 3 on one side.
+    """
+    if min(len(samples), len(reals)) < 3:
+        raise ValueError(f"diversity needs 3 pictures on each side, not {len(samples)} and {len(reals)}")
+    count = min(len(samples), len(reals), MOST)
+    fake, real = flat(samples[:count]), flat(reals[:count])
+    fake_nearest, real_nearest = nearest_other(fake), nearest_other(real)
+    typical = real_nearest.median().clamp_min(1e-12)
+    return Diversity(
+        ratio=float(mean_distance(fake) / mean_distance(real).clamp_min(1e-12)),
+        neighbours=float(fake_nearest.median() / typical),
+        duplicates=float((fake_nearest < COPY * typical).double().mean()),
+    )
+
+
+def flat(pictures: Tensor) -> Tensor:
+    """[N, ...] -> [N, values] float64 where small, so that distances of near copies are exact."""
+    return pictures.flatten(1).to(torch.float32)
+
+
+def mean_distance(points: Tensor) -> Tensor:
+    """Mean Euclidean distance over all pairs of rows."""
+    return torch.pdist(points).double().mean()
+
+
+def nearest_other(points: Tensor) -> Tensor:
+    """[N]: each row's distance to the nearest other row. Differences, not products: copies get exactly 0."""
+    distances = torch.cdist(points, points, compute_mode="donot_use_mm_for_euclid_dist")
+    return distances.fill_diagonal_(float("inf")).min(1).values
+
+
+def nearest(samples: Tensor, reals: Tensor, count: int = 1) -> tuple[Tensor, Tensor]:
+    """Distances and indices [N, count] of the nearest reals of each sample, the nearest first."""
+    distances, indices = [], []
+    targets = flat(reals)
+    for rows in flat(samples).split(ROWS):
+        found = torch.cdist(rows, targets).topk(min(count, len(targets)), dim=1, largest=False)
+        distances.append(found.values)
+        indices.append(found.indices)
+    return torch.cat(distances), torch.cat(indices)
+
+
+def memorisation(samples: Tensor, held_out: Tensor, training: Tensor) -> float:
+    """Median distance of a sample to its nearest training picture, over that of held-out pictures.
+
+    Near 1: samples are as far from the training pictures as unseen ones are; under 0.5: some are near copies.
+    """
+    ours, theirs = nearest(samples, training)[0].median(), nearest(held_out, training)[0].median()
+    return float(ours / theirs.clamp_min(1e-12))
+
+
+def memorisation_sheet(samples: Tensor, training: Tensor, rows: int = 10, columns: int = 5) -> tuple[Tensor, Tensor]:
+    """The samples nearest to training pictures, each followed by its nearest ones.
+
+    Returns pictures [rows * (columns + 1), C, H, W], row by row, and the distances [rows] of the first neighbours.
+    """
+    distances, indices = nearest(samples, training, columns)
+    order = distances[:, 0].argsort()[:rows]
+    picked = [torch.cat((samples[row : row + 1], training[indices[row]])) for row in order.tolist()]
+    return torch.cat(picked), distances[order, 0]

@@ -1,0 +1,34 @@
+"""The global random states of PyTorch, NumPy and Python: borrowed, then put back bit for bit."""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+
+
+@contextmanager
+def isolated(seed: int = 0) -> Iterator[None]:
+    """Inside, the global generators start from `seed`; afterwards they are as they were before.
+
+    The metric libraries draw from them (torch-fidelity's loader, torchmetrics' subsets), which would change a training
+    that goes on afterwards.
+    """
+    before = random.getstate(), np.random.get_state(), torch.get_rng_state(), _gpu_states()
+    try:
+        random.seed(seed)
+        np.random.seed(seed % 2**32)
+        torch.manual_seed(seed)
+        yield
+    finally:
+        random.setstate(before[0])
+        np.random.set_state(before[1])
+        torch.set_rng_state(before[2])
+        if before[3]:
+            torch.cuda.set_rng_state_all(before[3])
+
+
+def _gpu_states() -> list[torch.Tensor]:
+    """None where no GPU was used yet: asking would start CUDA."""
+    return torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []

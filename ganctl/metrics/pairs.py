@@ -1,0 +1,117 @@
+"""A picture against the one that it should be: PSNR, SSIM and LPIPS, and what bicubic enlargement reaches."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from urllib.error import URLError
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ganctl.errors import UserError
+from ganctl.metrics.isolation import isolated
+
+logger = logging.getLogger("ganctl")
+
+Channel = Literal["rgb", "y"]
+SIDE_FOR_LPIPS = 32  # AlexNet halves the side five times
+SIDE_FOR_SSIM = 11  # the Gaussian window
+ALEXNET = "alexnet-owt-7be5be79.pth"
+LUMA = (65.481, 128.553, 24.966)  # BT.601, for R, G, B in [0, 1]
+
+
+@dataclass(frozen=True)
+class PairScore:
+    """Means over pictures."""
+
+    psnr: float  # dB
+    ssim: float
+    l1: float  # mean absolute difference in [0, 1]
+
+
+def luma(image: Tensor) -> Tensor:
+    """[B, 3, H, W] in [0, 1] -> Y of YCbCr [B, 1, H, W] in [16/255, 235/255] (ITU-R BT.601); grey stays as it is."""
+    if image.shape[1] == 1:
+        return image
+    weights = torch.tensor(LUMA, dtype=image.dtype, device=image.device)
+    return (16 + (image * weights[:, None, None]).sum(1, keepdim=True)) / 255
+
+
+def prepare_pair(image: Tensor, channel: Channel, border: int) -> Tensor:
+    """What is compared: all channels or Y, without `border` pixels on each side."""
+    image = luma(image) if channel == "y" else image
+    height, width = image.shape[2:]
+    if min(height, width) <= 2 * border:
+        raise ValueError(f"border: {border} pixels on each side leave nothing of a {height}x{width} picture")
+    return image[:, :, border : height - border, border : width - border]
+
+
+def pair_score(output: Tensor, target: Tensor, channel: Channel = "rgb", border: int = 0) -> PairScore:
+    """output, target: [B, C, H, W] in [0, 1]. Super-resolution by x is judged on `y` with border x (Ledig et al. 2017).
+
+    PSNR and SSIM (Gaussian window of 11, sigma 1.5) are taken picture by picture and averaged, as the papers do.
+    Raises ValueError for pictures of different shapes, or smaller than the window.
+    """
+    from torchmetrics.functional.image import structural_similarity_index_measure
+
+    if output.shape != target.shape:
+        raise ValueError(f"pairs: {tuple(output.shape)} against {tuple(target.shape)}; both must have one shape")
+    output, target = prepare_pair(output, channel, border), prepare_pair(target, channel, border)
+    if min(output.shape[2:]) < SIDE_FOR_SSIM:
+        raise ValueError(f"pairs: SSIM needs {SIDE_FOR_SSIM} pixels a side, not {output.shape[2]}x{output.shape[3]}")
+    ssim = structural_similarity_index_measure(output, target, data_range=1.0)
+    return PairScore(psnr(output, target), float(ssim), float((output - target).abs().mean()))  # type: ignore[arg-type]
+
+
+def psnr(output: Tensor, target: Tensor) -> float:
+    """Mean over pictures of 10 log10(1 / mean squared difference), in dB; equal pictures give infinity."""
+    from torchmetrics.functional.image import peak_signal_noise_ratio
+
+    value = peak_signal_noise_ratio(output, target, data_range=(0.0, 1.0), dim=(1, 2, 3), reduction="elementwise_mean")
+    return float(value)
+
+
+def find_alexnet() -> Path | None:
+    """The backbone of LPIPS where PyTorch keeps downloads, if it is there."""
+    path = Path(torch.hub.get_dir()) / "checkpoints" / ALEXNET
+    return path if path.is_file() else None
+
+
+def lpips(output: Tensor, target: Tensor, download: bool = False) -> float:
+    """Zhang et al. 2018 on AlexNet; output, target: [B, 3, H, W] in [0, 1]. Raises UserError where the weights lack."""
+    from torchmetrics.functional.image import learned_perceptual_image_patch_similarity
+
+    if min(output.shape[2:]) < SIDE_FOR_LPIPS:
+        raise ValueError(f"pairs: LPIPS needs {SIDE_FOR_LPIPS} pixels a side, not {output.shape[2]}x{output.shape[3]}")
+    if find_alexnet() is None and not download:
+        where = Path(torch.hub.get_dir()) / "checkpoints"
+        raise UserError(
+            f"metrics: lpips needs {ALEXNET}, which is not here; put it into {where} "
+            f"(from https://download.pytorch.org/models/{ALEXNET}), or set download=true"
+        )
+    first, second = (image.expand(-1, 3, -1, -1).float().contiguous() for image in (output, target))
+    try:
+        with isolated():  # the backbone's layers are drawn at random before the weights are read
+            return float(learned_perceptual_image_patch_similarity(first, second, net_type="alex", normalize=True))
+    except (URLError, OSError) as error:
+        raise UserError(f"download: {ALEXNET} cannot be reached ({error}); leave lpips out of metrics=") from None
+
+
+def bicubic(image: Tensor, size: Sequence[int]) -> Tensor:
+    """[B, C, H, W] in [0, 1] -> [B, C, *size], rounded to bytes: the reference of super-resolution papers.
+
+    Keys' cubic with a = -0.5, widened when shrinking, as MATLAB's imresize does.
+    """
+    resized = F.interpolate(image, tuple(size), mode="bicubic", antialias=True)
+    return (resized.clamp(0, 1) * 255).round() / 255
+
+
+def bicubic_reference(target: Tensor, scale: int) -> tuple[Tensor, Tensor]:
+    """The target cut to a multiple of `scale`, and what remains of it after shrinking and enlarging by `scale`."""
+    height, width = (side - side % scale for side in target.shape[2:])
+    target = target[:, :, :height, :width]
+    small = bicubic(target, (height // scale, width // scale))
+    return target, bicubic(small, (height, width))

@@ -1,0 +1,38 @@
+"""Points around known centres: how many modes are found, how well, and how evenly (Lin et al. 2018, PacGAN)."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ganctl.metrics.coverage import histogram, reverse_kl
+
+COUNT = 2_500  # samples that the protocol scores
+NEAR = 3.0  # standard deviations within which a point is of high quality
+
+
+@dataclass(frozen=True)
+class PointScore:
+    """What the protocol reports of one run."""
+
+    modes: int  # centres with at least one high-quality point
+    total: int  # centres
+    high_quality: float  # share of the points within 3 standard deviations of a centre
+    kl: float  # reverse KL divergence of the high-quality points over the centres, against an even spread, in nats
+    counts: tuple[int, ...]  # high-quality points, one a centre
+
+
+def score_points(points: Tensor, centres: Tensor, deviation: float) -> PointScore:
+    """points [N, 2] and centres [M, 2] on the same scale; deviation: a mode's standard deviation on that scale."""
+    distance, mode = torch.cdist(points.double(), centres.double()).min(1)
+    good = mode[distance < NEAR * deviation]
+    total = len(centres)
+    counts = torch.bincount(good, minlength=total)
+    even = torch.full((total,), 1 / total, dtype=torch.float64)
+    return PointScore(
+        modes=int((counts > 0).sum()),
+        total=total,
+        high_quality=len(good) / len(points),
+        kl=reverse_kl(histogram(good, total), even) if len(good) else float("inf"),
+        counts=tuple(counts.tolist()),
+    )
