@@ -16,13 +16,11 @@ from ganctl.module import GameModule
 from ganctl.schedules import Schedule
 
 Config = dict[str, Any]
-DESCRIBED = ("shape", "classes", "names")  # what the check found out about a dataset; not arguments of it
 
 
 def dataset_of(settings: Config) -> Dataset:
     """The dataset, not yet opened."""
-    node = {key: value for key, value in settings["dataset"].items() if key not in DESCRIBED}
-    return build(node, Dataset, "dataset", settings["plugins"])
+    return build(settings["dataset"], Dataset, "dataset", settings["plugins"])
 
 
 def game_of(settings: Config) -> Game:

@@ -54,6 +54,13 @@ def resume(run: Run, settings: Config) -> Config:
     return play(settings, placement, run, state=found.content)
 
 
+def dry_run(settings: Config) -> None:
+    """Print what would be trained."""
+    from ganctl.plan import plan
+
+    print(plan(settings))
+
+
 def play(
     settings: Config, placement: Placement, run: Run, state: Config | None, callbacks: Sequence[pl.Callback] = ()
 ) -> Config:
