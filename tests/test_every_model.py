@@ -1,0 +1,189 @@
+"""Every conf/model/*.yaml: composed, checked, built and played for a few rounds; found by itself, none is listed here.
+
+`make smoke` adds every pair of a model with a loss or an augmentation: it plays, or is refused with a remedy.
+"""
+
+import re
+from collections.abc import Iterator
+from itertools import chain, repeat
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+from torch.utils.data import IterableDataset
+
+from ganctl.build import build
+from ganctl.config import compose, prepare
+from ganctl.data.batch import Tensors
+from ganctl.data.dataset import Table
+from ganctl.data.stream import Stream, fixed
+from ganctl.ema import Average
+from ganctl.errors import UserError
+from ganctl.games.game import Game, Generative, Turn, Wish
+from ganctl.module import GameModule
+from ganctl.networks.interfaces import Growing
+from ganctl.parts import dataset_of, game_of, module_of
+
+CONF = Path(__file__).resolve().parents[1] / "conf"
+PRESET = re.compile(r"_(?:cifar10?|ffhq|celeba|imagenet|)(\d+|cifar10)$")  # paper-size: stylegan2_1024, biggan_cifar10
+BATCH, SIDE, CLASSES = 8, 16, 3
+LATE = 10**9  # images: every schedule is at its end
+GROWTH = [1000 * 2**power for power in range(15)]  # images: some in every stage of a growing model
+REMEDY = re.compile(r"set |choose |take |leave |give |must ")
+
+
+def options(group: str) -> list[str]:
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
+MODELS = [name for name in options("model") if not PRESET.search(name)]
+PRESETS = [name for name in options("model") if PRESET.search(name)]
+
+
+def settings_of(*overrides: str, side: int = SIDE, channels: int = 1) -> dict[str, Any]:
+    shape = f"dataset.shape=[{channels},{side},{side}]"
+    chosen = ["dataset=random", shape, f"dataset.classes={CLASSES}", f"batch_size={BATCH}", *overrides]
+    return prepare(compose(chosen))
+
+
+class Watched(GameModule):
+    """Notes who moved and who had a gradient in each turn; visits the given images seen, `stay` rounds each."""
+
+    def visit(self, moments: list[int], stay: int) -> int:
+        """Returns the number of rounds that the visit takes."""
+        self.moments = chain.from_iterable(repeat(moment, stay) for moment in moments)
+        self.touched: set[int] = set()
+        self.played: list[str] = []
+        return len(moments) * stay
+
+    def training_step(self, batch: Tensors, batch_index: int) -> None:
+        self.images_seen = next(self.moments)
+        super().training_step(batch, batch_index)
+
+    def _play(self, turn: Turn, round: Any) -> None:
+        players = {id(parameter) for parameter in turn.parameters()}
+        weights, gradients = self.weights(), self.gradients()
+        super()._play(turn, round)
+        moved, pushed = changed(weights, self.weights()), changed(gradients, self.gradients())
+        own = {name for name, parameter in self.game.named_parameters() if id(parameter) in players}
+        assert moved, f"{turn.name} moved nobody"
+        assert moved <= own, f"{turn.name} moved {sorted(moved - own)}"
+        assert pushed <= own, f"{turn.name} left gradients in {sorted(pushed - own)}"
+        self.touched |= {id(p) for p in turn.parameters() if p.grad is not None}
+        self.played.append(turn.name)
+
+    def weights(self) -> dict[str, Tensor]:
+        return {name: parameter.detach().clone() for name, parameter in self.game.named_parameters()}
+
+    def gradients(self) -> dict[str, Tensor]:
+        found = {name: parameter.grad for name, parameter in self.game.named_parameters()}
+        return {name: torch.empty(0) if gradient is None else gradient.clone() for name, gradient in found.items()}
+
+
+def changed(before: dict[str, Tensor], after: dict[str, Tensor]) -> set[str]:
+    return {name for name, value in after.items() if not torch.equal(before[name], value)}
+
+
+class Endless(IterableDataset[Tensors]):
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
+
+    def __iter__(self) -> Iterator[Tensors]:
+        return iter(self.stream)
+
+
+def play(settings: dict[str, Any], moments: list[int]) -> tuple[Watched, Table]:
+    """A module that has played; asserts that all stayed finite and that nobody moved out of turn."""
+    torch.manual_seed(0)
+    game = game_of(settings)
+    if any(isinstance(module, Growing) for module in game.modules()):
+        moments = [moments[0], *GROWTH, *moments[1:]]
+    module = watched(settings, game)
+    table = dataset_of(settings).open(torch.device("cpu"))
+    rounds = module.visit(moments, stay=max(settings["model"]["every"].values(), default=1))
+    loader = torch.utils.data.DataLoader(Endless(Stream(table, lambda seen: BATCH, seed=0)), batch_size=None)
+    trainer = pl.Trainer(accelerator="cpu", barebones=True, limit_train_batches=rounds, max_epochs=1)
+    trainer.fit(module, loader)
+    for name, value in module.tally.read().items():
+        assert torch.tensor(value).isfinite(), f"{name} is {value}"
+    for name, parameter in game.named_parameters():
+        assert parameter.isfinite().all(), f"{name} is not finite"
+    return module, table
+
+
+def watched(settings: dict[str, Any], game: Game) -> Watched:
+    """As `module_of`, of the class that watches."""
+    plain = module_of(settings, game)
+    average = build({"_target_": "ganctl.ema.Average", **settings["model"]["average"]}, Average, "model.average")
+    return Watched(game, plain.makers, average, plain.every, plain.schedules, plain.clip)
+
+
+def check_picture(picture: Tensor, shape: list[int], least: int) -> None:
+    assert picture.shape[0] >= least
+    assert list(picture.shape[1:]) == shape
+    assert picture.isfinite().all()
+    assert picture.abs().max() <= 1
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_plays(model: str) -> None:
+    """Its own loss: every turn plays, every player's parameter receives a gradient, samples are as promised."""
+    settings = settings_of(f"model={model}")
+    module, table = play(settings, [0, LATE])
+    game, shape = module.game, settings["dataset"]["shape"]
+    assert set(module.played) == {turn.name for turn in game.turns()}
+    names = {id(parameter): name for name, parameter in game.named_parameters()}
+    players = {id(parameter) for turn in game.turns() for parameter in turn.parameters()}
+    untouched = sorted(names[key] for key in players - module.touched)
+    assert not untouched, f"no gradient ever reached {untouched}"
+    game.eval()
+    with torch.inference_mode(), module.average.standing_in(game):
+        sheet = game.sheet(game.preview(fixed(table, 4), 4, torch.Generator().manual_seed(0)))
+        check_picture(sheet, shape, least=4)
+        if isinstance(game, Generative):
+            wish = Wish(5)
+            check_picture(game.paint(game.request(wish, torch.Generator().manual_seed(0))), shape, least=5)
+
+
+@pytest.mark.parametrize("model", PRESETS)
+def test_preset_builds(model: str) -> None:
+    """A paper's size, composed and checked; built without memory."""
+    size = PRESET.search(model)[1]  # type: ignore[index]
+    settings = settings_of(f"model={model}", side=32 if size == "cifar10" else int(size), channels=3)
+    with torch.device("meta"):
+        game = game_of(settings)
+    assert sum(prod(parameter.shape) for parameter in game.parameters()) > 1_000_000
+
+
+def plays_or_is_refused(*overrides: str) -> None:
+    """A few rounds, or a refusal that says what to do instead."""
+    settings, mistakes = accepted(*overrides)
+    if settings is None:
+        assert all(REMEDY.search(mistake) for mistake in mistakes), mistakes
+    else:
+        play(settings, [0, LATE])
+
+
+def accepted(*overrides: str) -> tuple[dict[str, Any] | None, tuple[str, ...]]:
+    try:
+        return settings_of(*overrides), ()
+    except UserError as refusal:
+        return None, refusal.mistakes
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("loss", options("loss"))
+@pytest.mark.parametrize("model", MODELS)
+def test_every_loss(model: str, loss: str) -> None:
+    plays_or_is_refused(f"model={model}", f"loss={loss}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("augment", options("augment"))
+@pytest.mark.parametrize("model", MODELS)
+def test_every_augment(model: str, augment: str) -> None:
+    plays_or_is_refused(f"model={model}", f"augment={augment}")
