@@ -88,23 +88,10 @@ def unexpected(name: str, error: Exception) -> int:
     import traceback
 
     told = f"{type(error).__name__}: {error}".rstrip(": ").replace("\n", " ")
-    logged = log_traceback(error)
+    places = getattr(error, "__notes__", [])  # whoever logs a traceback adds a note that says where
     if os.environ.get("GANCTL_TRACEBACK") == "1":
         traceback.print_exception(error)
-        where = ""
-    else:
-        where = f"; the traceback is in {logged}" if logged else "; set GANCTL_TRACEBACK=1 to see the traceback"
-    print(f"ganctl {name}: stopped by an unexpected error: {told}{where}", file=sys.stderr)
+    elif not places:
+        places = ["set GANCTL_TRACEBACK=1 to see the traceback"]
+    print("; ".join([f"ganctl {name}: stopped by an unexpected error: {told}", *places]), file=sys.stderr)
     return FAILED
-
-
-def log_traceback(error: Exception) -> str | None:
-    """Write the traceback to the open run's log.txt; the file's path, or None where no run is open."""
-    import logging
-
-    logger = logging.getLogger("ganctl")
-    files = [handler.baseFilename for handler in logger.handlers if isinstance(handler, logging.FileHandler)]
-    if not files:
-        return getattr(error, "log", None)
-    logger.debug("unexpected error", exc_info=error)
-    return os.path.relpath(files[0])

@@ -1,6 +1,5 @@
 """The table of `ganctl list runs`: every run under outputs/, with its last figures."""
 
-import csv
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,11 +7,11 @@ from datetime import datetime
 from pathlib import Path
 
 from ganctl.errors import UserError
+from ganctl.figures import last_figures, telling
 from ganctl.nearest import hint
-from ganctl.runs import Run, Status, all_runs, outputs_root, read_result, read_status
+from ganctl.runs import Status, all_runs, outputs_root, read_status
 
 COLUMNS = ("run", "state", "model", "dataset", "images", "time", "last figures")
-NOT_FIGURES = ("images_seen", "rounds")
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class Line:
     def cells(self) -> tuple[str, ...]:
         """What stands under COLUMNS."""
         choices, status = self.status.choices, self.status
-        figures = "  ".join(f"{name} {value:.4g}" for name, value in self.figures.items())
+        figures = "  ".join(f"{name} {value:.4g}" for name, value in telling(self.figures).items())
         images = f"{status.images_seen:,} of {status.images:,}"
         names = choices.get("model", "?"), choices.get("dataset", "?")
         return (self.run, status.state, *names, images, local_time(status.updated), figures or "-")
@@ -36,7 +35,9 @@ class Line:
 def describe_runs(sort: str = "time", outputs: Path | None = None) -> str:
     """The table, or a sentence where there is no run. Raises UserError for an order that no run knows."""
     outputs = outputs or outputs_root()
-    lines = [Line(os.path.relpath(run.folder, outputs), read_status(run), figures(run)) for run in all_runs(outputs)]
+    lines = [
+        Line(os.path.relpath(run.folder, outputs), read_status(run), last_figures(run)) for run in all_runs(outputs)
+    ]
     if not lines:
         return f"no runs in {outputs} yet; train one with:  ganctl train model=dcgan dataset=digits"
     return columns([COLUMNS, *(line.cells for line in ordered(lines, sort))])
@@ -60,35 +61,6 @@ def ordered(lines: list[Line], sort: str) -> list[Line]:
     return [*sorted(having, key=lambda line: line.figures[name], reverse=backwards), *without]
 
 
-def figures(run: Run) -> dict[str, float]:
-    """The last row of metrics.csv, and the measured scores of result.json."""
-    found = {name: number(text) for name, text in last_row(run.metrics_file).items() if name not in NOT_FIGURES}
-    scores = read_result(run).get("metrics")
-    found |= scores if isinstance(scores, dict) else {}
-    return {name: float(value) for name, value in found.items() if isinstance(value, int | float)}
-
-
-def last_row(file: Path) -> dict[str, str]:
-    """The last line of a CSV under its header; nothing where there is none."""
-    try:
-        with file.open(newline="", encoding="utf-8") as text:
-            rows = csv.DictReader(text)
-            last: dict[str, str] = {}
-            for row in rows:
-                last = row
-    except (OSError, csv.Error, UnicodeDecodeError):
-        return {}
-    return {name: text for name, text in last.items() if name and text}
-
-
-def number(text: str) -> float | None:
-    """A figure of a CSV, or None."""
-    try:
-        return float(text)
-    except ValueError:
-        return None
-
-
 def local_time(moment: str) -> str:
     """`2026-11-22 17:05` from the UTC time that status.json holds."""
     try:
@@ -100,4 +72,6 @@ def local_time(moment: str) -> str:
 def columns(rows: Sequence[Sequence[str]]) -> str:
     """Rows of words, aligned."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+    return "\n".join(
+        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )

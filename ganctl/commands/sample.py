@@ -1,0 +1,76 @@
+"""`ganctl sample`: pictures from a checkpoint; needs neither the training data nor its flags."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from ganctl.commands.arguments import option, parse
+from ganctl.errors import GanctlError
+
+if TYPE_CHECKING:
+    from ganctl.sampling import Sampler
+
+EACH, PER_CLASS, TOGETHER = "each", 8, 64
+
+
+@dataclass
+class Arguments:
+    """Draw pictures from a run's generator, e.g.  ganctl sample run=outputs/first n=100 seed=1 label=each
+
+    The same seed gives the same pictures for any batch_size.
+    """
+
+    run: str | None = option(None, "a run folder, its name, or a checkpoint file; the newest run when not given")
+    ckpt: str = option("last", "last, best, or the images seen of a numbered checkpoint, such as 300k")
+    n: int | None = option(
+        None, f"how many pictures: {TOGETHER}; with label=each so many of every class: {PER_CLASS}", least=1
+    )
+    seed: int = option(0, "which pictures", least=0)
+    label: str | None = option(None, "a class by number or name; each: a sheet with one class a row")
+    batch_size: int = option(64, "painted at once; changes the memory needed, not the pictures", least=1)
+    ema: bool = option(True, "with the averaged weights; false: those of the last round")
+    format: Literal["grid", "files", "npz"] = option("grid", "one sheet, a folder of PNG, or one uint8 array")
+    out: str | None = option(None, "file (or folder, for files) to write; RUN/drawn/... when not given")
+    truncation: float | None = option(None, "below 1: fewer kinds of pictures, better ones", least=0)
+    style_mix: int | None = option(None, "layer from which a second style takes over (style-based generators)", least=0)
+    code: str | None = option(None, "name of the latent code to sweep (InfoGAN)")
+    text: str | None = option(None, "caption to paint (captioned games)")
+    device: str = option("auto", "auto, cpu, cuda, mps, idle or the number of a GPU")
+    plugins: str = option("", "modules of your own that the run's classes come from, with commas")
+
+
+def run(argv: list[str]) -> int:
+    """Draw and write; prints where. Returns the exit code."""
+    arguments = parse(Arguments, argv, "sample")
+    from ganctl.commands import drawing
+    from ganctl.sampling import load
+
+    path = drawing.asked_place(arguments.out, arguments.format) if arguments.out else None
+    device: Any = int(arguments.device) if arguments.device.isdigit() else arguments.device
+    plugins = [name for name in arguments.plugins.split(",") if name]
+    sampler = load(arguments.run, arguments.ckpt, ema=arguments.ema, device=device, plugins=plugins)
+    path = path or drawing.free_place(sampler.path, title(sampler, arguments), arguments.format)
+    draw(sampler, arguments, path)
+    print(f"{path}  (seed {arguments.seed}; {sampler.path.name}, {sampler.images_seen:,} images seen)")
+    return 0
+
+
+def title(sampler: "Sampler", arguments: Arguments) -> str:
+    """A file name that says what was drawn."""
+    label = f"-label-{arguments.label}".replace("/", "-") if arguments.label else ""
+    return f"{sampler.path.stem}-seed-{arguments.seed}{label}"
+
+
+def draw(sampler: "Sampler", arguments: Arguments, path: Path) -> None:
+    """Paint batch by batch into the file or folder. Raises GanctlError where it cannot be written."""
+    from ganctl.commands import drawing
+    from ganctl.games.game import Wish
+
+    n = arguments.n or (PER_CLASS if arguments.label == EACH else TOGETHER)
+    wishes = {name: getattr(arguments, name) for name in ("truncation", "style_mix", "code", "text")}
+    batches = sampler.batches(n, arguments.seed, arguments.label, arguments.batch_size, **wishes)
+    columns = n if arguments.label == EACH else sampler.game.columns(Wish(n, code=arguments.code))
+    try:
+        drawing.write(batches, sampler.labels(arguments.label, n), path, arguments.format, columns)
+    except OSError as error:
+        raise GanctlError(f"out: {path}: cannot be written: {error.strerror or error}") from error

@@ -1,0 +1,161 @@
+"""`ganctl train`: train a model, continue a run, or sweep over settings."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ganctl.errors import OK, UserError
+from ganctl.nearest import hint
+
+FLAGS = ("--help", "--multirun", "--cfg", "--config-dir")
+SHORT = {"-h": "--help", "-m": "--multirun", "-c": "--cfg"}
+
+
+@dataclass
+class Line:
+    """A command line, taken apart: flags may stand anywhere between the overrides."""
+
+    overrides: list[str] = field(default_factory=list)
+    help: bool = False
+    cfg: bool = False
+    multirun: bool = False
+    config_dirs: list[str] = field(default_factory=list)
+
+    @property
+    def resumes(self) -> list[str]:
+        """What `resume=` was given, if it was."""
+        given = [word.partition("=")[2] for word in self.overrides if word.startswith("resume=")]
+        return [run for run in given if run not in ("null", "None")]
+
+
+def run(argv: list[str]) -> int:
+    """Train, resume, sweep or print; returns the exit code."""
+    line = read(argv)
+    if line.help:
+        from ganctl.commands.trainhelp import explain
+
+        print(explain(line.config_dirs))
+        return OK
+    refuse_torchrun()
+    if line.resumes:
+        return resume(line)
+    if line.cfg:
+        return show_config(line)
+    if line.multirun:
+        from ganctl.sweeps.launch import sweep
+
+        return sweep(line.overrides, line.config_dirs)
+    return train(line)
+
+
+def read(argv: Sequence[str]) -> Line:
+    """Take the flags out of the words. Raises UserError naming every mistake in them."""
+    line, words = Line(), iter(argv)
+    mistakes: list[str] = []
+    for word in words:
+        flag, _, value = word.partition("=")
+        flag = SHORT.get(flag, flag)
+        if not word.startswith("-"):
+            line.overrides.append(word)
+        elif flag == "--help":
+            line.help = True
+        elif flag == "--multirun":
+            line.multirun = True
+        elif flag in ("--cfg", "--config-dir"):
+            mistakes += take(line, flag, value or next(words, ""))
+        else:
+            mistakes.append(f"{word}: no such flag{other_flag(word)}")
+    if mistakes:
+        raise UserError(*mistakes)
+    return line
+
+
+def take(line: Line, flag: str, value: str) -> Iterator[str]:
+    """Store a flag's value; yields what is wrong with it."""
+    if flag == "--config-dir" and value:
+        line.config_dirs.append(value)
+    elif flag == "--config-dir":
+        yield "--config-dir: no folder given; write --config-dir DIR"
+    elif value == "job":
+        line.cfg = True
+    else:
+        yield f"--cfg: {value or 'nothing'} was given; only job is accepted: --cfg job"
+
+
+def other_flag(word: str) -> str:
+    """What was probably meant by an unknown flag."""
+    key = word.lstrip("-")
+    if "=" in word:
+        return f"; settings have no dashes: {key}"
+    return hint(f"--{key}", FLAGS) or f"; there are: {', '.join(FLAGS)}"
+
+
+def refuse_torchrun() -> None:
+    """ganctl starts its own processes; started several times by torchrun, each would make a run of its own."""
+    if "TORCHELASTIC_RUN_ID" in os.environ and "GANCTL_RUN" not in os.environ:
+        raise UserError("torchrun: start ganctl train without it; for several GPUs write device=[0,1]")
+
+
+def show_config(line: Line) -> int:
+    """Print the composed YAML, interpolations as they are written."""
+    from omegaconf import OmegaConf
+
+    from ganctl.config import compose
+
+    composed = compose(line.overrides, line.config_dirs)
+    if composed.mistakes:
+        raise UserError(*composed.mistakes)
+    print(OmegaConf.to_yaml(composed.tree), end="")
+    return OK
+
+
+def train(line: Line) -> int:
+    """One run from the first image on; with dry_run=true only its plan."""
+    from ganctl.config import compose, prepare
+
+    settings = prepare(compose(line.overrides, line.config_dirs))
+    from ganctl import training
+
+    if settings["dry_run"]:
+        training.dry_run(settings)
+    else:
+        conclude(training.train(settings))
+    return OK
+
+
+def resume(line: Line) -> int:
+    """Continue a run in its folder with its own settings; only a few may change."""
+    wrong = [
+        name
+        for name, given in (("-m", line.multirun), ("--cfg", line.cfg), ("--config-dir", line.config_dirs))
+        if given
+    ]
+    mistakes = [f"{name}: cannot be combined with resume=, which takes the run's own settings" for name in wrong]
+    if len(line.resumes) > 1:
+        mistakes.append(f"resume: given {len(line.resumes)} times; give it once")
+    if mistakes:
+        raise UserError(*mistakes)
+    from ganctl import runs
+
+    run = runs.find(line.resumes[0])
+    changes = [word for word in line.overrides if not word.startswith("resume=")]
+    from ganctl import training
+    from ganctl.config import recheck
+
+    settings = recheck(runs.read_config(run), changes)
+    conclude(training.resume(run, settings))
+    return OK
+
+
+def conclude(result: dict[str, Any]) -> None:
+    """Where the pictures and the run are, and what to do next."""
+    folder = Path(result["folder"])
+    sheets = sorted((folder / "samples").glob("[0-9]*.png"))
+    for name, text in {
+        "pictures": str(sheets[-1]) if sheets else "none",
+        "run": str(folder),
+        "draw more": f"ganctl sample run={folder}",
+    }.items():
+        print(f"  {name:<10} {text}")

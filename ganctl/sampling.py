@@ -1,0 +1,154 @@
+"""Pictures from a checkpoint: needs no training data, no flag of the training, and no Lightning."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ganctl import checkpoint
+from ganctl.build import build
+from ganctl.devices import place
+from ganctl.errors import UserError
+from ganctl.games.game import Game, Generative, Wish
+from ganctl.pictures import grid, save_picture
+from ganctl.runs import find_checkpoint
+
+EACH = "each"
+Label = int | str | Sequence[int | str] | Tensor | None
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """A trained game, ready to paint.
+
+    pictures = ganctl.load("outputs/first").sample(64, seed=0)     # [64, C, H, W] in [-1, 1]
+    """
+
+    game: Generative
+    config: Mapping[str, Any]  # the run's own, resolved
+    path: Path  # the checkpoint
+    images_seen: int
+    device: torch.device
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Class names, where the run's dataset has any."""
+        return tuple(self.config["description"].get("names") or ())
+
+    @property
+    def classes(self) -> int:
+        """How many classes can be asked for; 0 where there are no labels."""
+        return int(self.config["description"].get("classes") or 0)
+
+    def sample(self, n: int = 64, seed: int = 0, label: Label = None, batch_size: int = 64, **wishes: Any) -> Tensor:
+        """Pictures [n, C, H, W] in [-1, 1] on the CPU, the same for any `batch_size` (in fp32: to one grey level).
+
+        label: a class by number or name, a list of one for each picture, `each` (n of every class, class by class),
+        or None. wishes: truncation, style_mix, code, text. Raises UserError for what this game cannot grant.
+        """
+        return torch.cat(list(self.batches(n, seed, label, batch_size, **wishes)))
+
+    def batches(
+        self, n: int = 64, seed: int = 0, label: Label = None, batch_size: int = 64, **wishes: Any
+    ) -> Iterator[Tensor]:
+        """The pictures of `sample`, a batch at a time; all inputs are drawn first, so batching cannot change them."""
+        labels = self.labels(label, n)
+        wish = Wish(n if labels is None else len(labels), label=labels, **wishes)
+        try:
+            inputs = self.game.request(wish, torch.Generator().manual_seed(seed))
+        except ValueError as error:
+            raise UserError(str(error)) from error
+        for piece in inputs.split(batch_size):
+            with torch.inference_mode(), repeatable():
+                pictures = self.game.paint(piece.map(lambda value: value.to(self.device))).cpu()
+            if not pictures.isfinite().all():
+                raise UserError(f"{self.path}: draws pictures that are not finite; take an earlier one with ckpt=")
+            yield pictures
+
+    def labels(self, label: Label, n: int) -> Tensor | None:
+        """A label for each picture, from the ways `sample` takes one. Raises UserError."""
+        if label is None or isinstance(label, Tensor):
+            return label
+        if not self.classes:
+            raise UserError(f"label: {label} was given, and this run was trained without labels; leave label out")
+        if label == EACH:
+            return torch.arange(self.classes).repeat_interleave(n)
+        if isinstance(label, int | str):
+            return torch.full((n,), self.class_number(label))
+        return torch.tensor([self.class_number(each) for each in label])
+
+    def class_number(self, label: int | str) -> int:
+        """A class by its name or its number. Raises UserError."""
+        if label in self.names:
+            return self.names.index(str(label))
+        if str(label).isdigit() and int(label) < self.classes:
+            return int(label)
+        known = f" ({', '.join(self.names)})" if self.names else ""
+        raise UserError(f"label: no class {label!r}; accepted are 0 to {self.classes - 1}{known}, and each")
+
+
+def load(
+    run: str | Path | None = None,
+    ckpt: str | int = "last",
+    *,
+    ema: bool = True,
+    device: Any = "auto",
+    plugins: Sequence[str] = (),
+) -> Sampler:
+    """The generator of a run (its folder, its name, a checkpoint file; None: the newest run), ready to sample.
+
+    ckpt: `last`, `best` or a number of images. ema: with the averaged weights, where the run kept them.
+    plugins: modules of your own that the run's classes come from. Raises UserError in words.
+    """
+    path = find_checkpoint(None if run is None else str(run), ckpt)
+    content = checkpoint.load(path)
+    game = rebuilt(content, path, plugins)
+    fill(game, content, path, ema)
+    target = place(device).torch_device
+    return Sampler(game.eval().to(target), content["config"], path, int(content["images_seen"]), target)
+
+
+def rebuilt(content: Mapping[str, Any], path: Path, plugins: Sequence[str]) -> Generative:
+    """The game that the checkpoint's own config describes, with fresh weights."""
+    config = content["config"]
+    try:
+        game = build(config["model"]["game"], Game, "model.game", plugins)
+    except UserError as error:
+        wanted = ",".join(config.get("plugins") or ())
+        again = [f"plugins: the run was trained with plugins={wanted}; give that again if you trust it"]
+        raise UserError(*(f"{path}: {each}" for each in error.mistakes), *(again if wanted else [])) from error
+    if not isinstance(game, Generative):
+        raise UserError(f"{path}: {type(game).__name__} makes pictures from pictures; it cannot draw from noise alone")
+    return game
+
+
+def fill(game: Game, content: Mapping[str, Any], path: Path, ema: bool) -> None:
+    """Load the weights; with `ema` the averaged modules take theirs from the average."""
+    try:
+        game.load_state_dict(content["game"])
+        for name in game.averaged() if ema else ():
+            head = f"copies.{name}."
+            averaged = {
+                key.removeprefix(head): value for key, value in content["average"].items() if key.startswith(head)
+            }
+            getattr(game, name).load_state_dict(averaged)
+    except (RuntimeError, KeyError) as error:
+        first = str(error).splitlines()[0]
+        raise UserError(f"{path}: its weights do not fit the game its own config describes ({first})") from error
+
+
+@contextmanager
+def repeatable() -> Iterator[None]:
+    """Full fp32 and fixed algorithms, so that a picture depends on its batch as little as can be."""
+    with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+        yield
+
+
+def save_grid(pictures: Tensor, path: str | Path, columns: int | None = None) -> Path:
+    """Pictures [N, C, H, W] in [-1, 1] as one PNG sheet, row by row; small ones are enlarged by whole pixels."""
+    save_picture(grid(pictures, columns), Path(path))
+    return Path(path)

@@ -1,0 +1,174 @@
+"""A sweep: Hydra counts and launches the runs; each has its own folder and process, and none stops another."""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import hydra
+from hydra.errors import HydraException, MissingConfigException
+from omegaconf.errors import OmegaConfBaseException
+
+from ganctl import confdir, conftree, runs
+from ganctl.composition import composition_error, hydra_session
+from ganctl.config import combinations, compose, prepare, register
+from ganctl.errors import FAILED, INTERRUPTED, OK, TERMINATED, UserError
+from ganctl.nearest import hint
+from ganctl.sweeps.job import play_one
+from ganctl.sweeps.plan import Plan, swept_keys, title
+from ganctl.sweeps.table import FINISHED, Row, print_table, rows_of, write_table
+
+QUIET = (
+    "hydra.output_subdir=null",
+    "hydra.sweep.subdir=.",
+    "hydra/job_logging=disabled",
+    "hydra/hydra_logging=disabled",
+)
+EXIT_CODES = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED}
+
+
+def sweep(overrides: Sequence[str], config_dirs: Sequence[str] = ()) -> int:
+    """Play every run of `key=a,b ...`, with a table at the end. Returns 0 only if all of them finished.
+
+    Raises UserError naming the mistakes of all runs before any begins; where a sweeper chooses the values as it goes
+    (hydra/sweeper=...), a run with a mistake is reported as failed.
+    """
+    own, hydras = split(overrides)
+    name, own = taken("name", own)
+    dry_run, own = taken("dry_run", own)
+    counted = not any(word.lstrip("+").startswith("hydra/sweeper=") for word in hydras)
+    jobs = combinations(own) if counted else []
+    swept = swept_keys(jobs) if len(jobs) > 1 else []
+    titles = [title(job, swept) for job in jobs]
+    mistakes = [
+        *mistakes_of_hydra(hydras, config_dirs),
+        *mistakes_of(dict(zip(titles, jobs, strict=True)), config_dirs),
+    ]
+    if mistakes:
+        raise UserError(*mistakes)
+    if dry_run in ("true", "True"):
+        print("\n".join([f"{len(jobs)} runs, all checked:", *(f"  {each}" for each in titles)]))
+        return OK
+    folder = sweep_folder(name)
+    plan = Plan(str(folder), titles, swept, [str(each) for each in confdir.user_dirs(config_dirs)])
+    plan.save()
+    print(f"a sweep of {len(jobs) or 'several'} runs in {os.path.relpath(folder)}", flush=True)
+    return conclude(plan, launch(plan, [*hydras, *(forced(word, config_dirs) for word in own)]))
+
+
+def split(overrides: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The run's own overrides, and those of Hydra's sweeper and launcher."""
+    hydras = [word for word in overrides if word.lstrip("+~").startswith(("hydra.", "hydra/"))]
+    return [word for word in overrides if word not in hydras], hydras
+
+
+def taken(key: str, overrides: Sequence[str]) -> tuple[str | None, list[str]]:
+    """The value of a key that is the sweep's and not its runs', and the other overrides."""
+    values = [word.partition("=")[2] for word in overrides if word.startswith(f"{key}=")]
+    if len(values) > 1 or any("," in value for value in values):
+        raise UserError(f"{key}: belongs to the whole sweep; give one value")
+    return (values[0] if values else None), [word for word in overrides if not word.startswith(f"{key}=")]
+
+
+def mistakes_of(jobs: Mapping[str, Sequence[str]], config_dirs: Sequence[str]) -> list[str]:
+    """Every run (title -> overrides) checked as if it were alone; a mistake that not all make says who makes it."""
+    found: dict[str, list[str]] = {}
+    for name, job in jobs.items():
+        try:
+            prepare(compose(job, config_dirs))
+        except UserError as error:
+            for mistake in error.mistakes:
+                found.setdefault(mistake, []).append(name)
+    return [each if len(where) == len(jobs) else f"{each} (in {where[0]})" for each, where in found.items()]
+
+
+def mistakes_of_hydra(overrides: Sequence[str], config_dirs: Sequence[str]) -> list[str]:
+    """What Hydra would refuse of the settings of its own; its words are longer and their advice is not ganctl's."""
+    register(config_dirs)
+    options = [word for word in overrides if "/" in word.partition("=")[0]]
+    mistakes = []
+    with hydra_session():
+        for words in [options, *([*options, word] for word in overrides if word not in options)]:
+            try:
+                hydra.compose("train", overrides=words, return_hydra_config=True)
+            except MissingConfigException as error:
+                given = str(error.missing_cfg_file).rpartition("/")
+                there = [name for name in error.options or [] if not name.startswith("_")]
+                near = hint(given[2], there) or f"; there are: {', '.join(there)}"
+                return [f"{given[0]}={given[2]}: no such option{near}"]
+            except (HydraException, OmegaConfBaseException):
+                mistakes.append(f"{words[-1]}: Hydra knows no such setting, or no such value of it")
+    return mistakes
+
+
+def sweep_folder(name: str | None) -> Path:
+    """A new folder for the sweep: the name given, or one made of the time."""
+    outputs = runs.outputs_root().absolute()
+    return runs.new_folder(outputs, name) if name else runs.new_titled_folder(outputs, {"model": "sweep"})
+
+
+def forced(word: str, config_dirs: Sequence[str]) -> str:
+    """An override as Hydra takes it without complaint: ganctl has judged it already, and knows keys that Hydra adds."""
+    key = word.partition("=")[0].partition("@")[0]
+    plain = key in conftree.groups(confdir.places(config_dirs)) or word.startswith(("+", "~"))
+    return word if plain else f"++{word}"
+
+
+def launch(plan: Plan, overrides: Sequence[str]) -> int:
+    """Hand the sweep to Hydra; returns the exit code of a signal that stopped it, or OK."""
+    register(plan.config_dirs)
+    newer = tuple(int(part) for part in hydra.__version__.split(".")[:2]) >= (1, 4)  # deprecates version_base
+    start = hydra.main(str(confdir.conf_dir()), "train", **({} if newer else {"version_base": "1.3"}))(play_one)
+    words = ["--multirun", f"hydra.sweep.dir='{plan.folder}'", *QUIET, *overrides]
+    with handed_on(plan), as_typed(words):
+        try:
+            start()
+        except (HydraException, OmegaConfBaseException) as error:
+            raise UserError(composition_error(error)) from error
+        except Exception:
+            if not plan.signals():  # a launcher's workers may die of Ctrl-C
+                raise
+    return EXIT_CODES[signal.Signals(plan.signals()[0])] if plan.signals() else OK
+
+
+@contextmanager
+def as_typed(words: Sequence[str]) -> Iterator[None]:
+    """Inside, Hydra finds these words on the command line, and lets errors through instead of exiting."""
+    argv, full = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
+    sys.argv, os.environ["HYDRA_FULL_ERROR"] = [argv[0], *words], "1"
+    try:
+        yield
+    finally:
+        sys.argv = argv
+        if full is None:
+            del os.environ["HYDRA_FULL_ERROR"]
+
+
+@contextmanager
+def handed_on(plan: Plan) -> Iterator[None]:
+    """Inside, Ctrl-C and SIGTERM go to every run that is playing, each of which saves; no further one begins."""
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        plan.hand_on(number)
+
+    before: dict[int, Any] = {number: signal.signal(number, ask) for number in EXIT_CODES}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def conclude(plan: Plan, stopped: int) -> int:
+    """The table, on the terminal and in its file; the exit code."""
+    rows = {row.number: row for row in rows_of(plan.place)}
+    for number, overrides in enumerate(plan.titles, start=1):
+        rows.setdefault(number, Row(number, overrides))
+    ordered = [rows[number] for number in sorted(rows)]
+    write_table(plan.place, ordered)
+    print_table(plan.place, ordered)
+    return stopped or (OK if all(row.status == FINISHED for row in ordered) else FAILED)

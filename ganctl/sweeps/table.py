@@ -1,0 +1,78 @@
+"""The runs of a sweep as a table: in sweep.csv as they end, and on the terminal when all have."""
+
+import csv
+import io
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from ganctl.atomic import write_text
+from ganctl.figures import telling
+
+JOURNAL, TABLE = ".rows.jsonl", "sweep.csv"
+FINISHED, NOT_STARTED = "finished", "not started"
+
+
+@dataclass(frozen=True)
+class Row:
+    """How one run of a sweep ended."""
+
+    number: int  # from 1
+    overrides: str
+    status: str = NOT_STARTED
+    images_seen: int = 0
+    seconds: float = 0.0
+    folder: str = ""
+    reason: str = ""  # why it did not finish
+    losses: dict[str, float] = field(default_factory=dict)  # the last ones
+
+
+def add_row(folder: Path, row: Row) -> None:
+    """Note a run's end and renew the table; several processes may do so at once."""
+    with (folder / JOURNAL).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(asdict(row)) + "\n")  # one small write, so it is appended whole
+    write_table(folder, rows_of(folder))
+
+
+def rows_of(folder: Path) -> list[Row]:
+    """The runs that have ended, by number."""
+    journal = folder / JOURNAL
+    lines = journal.read_text(encoding="utf-8").splitlines() if journal.exists() else []
+    return sorted((Row(**json.loads(line)) for line in lines), key=lambda row: row.number)
+
+
+def write_table(folder: Path, rows: Sequence[Row]) -> None:
+    """Write sweep.csv; each loss has a column of its own, empty for the runs that do not know it."""
+    lines = [{**asdict(row), **row.losses} for row in rows]
+    columns = [name for name in dict.fromkeys(name for line in lines for name in line) if name != "losses"]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines)
+    write_text(folder / TABLE, text.getvalue())
+
+
+def print_table(folder: Path, rows: Sequence[Row]) -> None:
+    """The table on the terminal, and under it why runs did not finish."""
+    from rich.console import Console
+    from rich.table import Table
+
+    place = os.path.relpath(folder)
+    table = Table(title=place, title_justify="left")
+    for name in ("run", "overrides", "status", "images", "time", "last losses"):
+        table.add_column(name, justify="right" if name in ("run", "images", "time") else "left", overflow="fold")
+    for row in rows:
+        losses = "\n".join(f"{name} {value:.3g}" for name, value in telling(row.losses).items())
+        table.add_row(str(row.number), row.overrides, row.status, f"{row.images_seen:,}", minutes(row.seconds), losses)
+    Console(highlight=False).print(table)
+    for row in rows:
+        if row.reason:
+            print(f"run {row.number} ({row.overrides}) {row.status}: {row.reason}")
+    print(f"  table  {place}/{TABLE}")
+
+
+def minutes(seconds: float) -> str:
+    """Seconds as 2:03."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"

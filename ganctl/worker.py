@@ -1,0 +1,30 @@
+"""One run in a process of its own: `python -m ganctl.worker RUN_FOLDER [--leashed]`, started by a sweep."""
+
+import sys
+from pathlib import Path
+
+from ganctl.cli import guarded
+
+
+def main(argv: list[str]) -> int:
+    """Train by the config that lies in the run's folder; the exit code of `ganctl train`.
+
+    --leashed: end as by SIGTERM when standard input closes, which it does when the starting process dies.
+    """
+    if "--leashed" in argv:
+        from ganctl.sweeps.process import stop_with_parent
+
+        stop_with_parent()
+    return guarded("train", lambda: play(Path(argv[0])))
+
+
+def play(folder: Path) -> None:
+    """Train from the first image on."""
+    from ganctl import runs, training
+
+    run = runs.Run(folder)
+    training.train(runs.read_config(run), run=run)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
