@@ -21,6 +21,7 @@ WANTED = ("PNG", "JPEG", "WEBP", "AVIF", "GIF", "BMP", "DIB", "TIFF", "PPM", "JP
 Image.init()
 FORMATS = tuple(name for name in WANTED if name in Image.OPEN)
 SUFFIXES = frozenset(suffix for suffix, name in Image.registered_extensions().items() if name in FORMATS)
+BEGINNINGS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"II*\0", b"MM\0*", b"BM")  # of pictures
 FOREIGN = {  # how files begin that people mistake for pictures
     b"version https://git-lfs": "a Git LFS pointer, not the picture; run `git lfs pull`",
     b"<!doctype html": "a web page",
@@ -211,6 +212,8 @@ def foreign(data: bytes) -> str:
     if not data:
         return "empty"
     start = data[:512].lstrip().lower()
+    if data.startswith(BEGINNINGS):
+        return "damaged at its beginning"
     known = next((what for begin, what in FOREIGN.items() if start.startswith(begin)), None)
     return known or "not a picture of a known format"
 
