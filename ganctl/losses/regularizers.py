@@ -119,7 +119,7 @@ class Drift(Regularizer):
         super().__init__(weight, every)
 
     def penalty(self, critique: Critique) -> Tensor:
-        return critique.real_score.square().mean()
+        return critique.real_score.float().square().mean()
 
 
 class Consistency(Regularizer):
@@ -168,7 +168,7 @@ class BalancedConsistency(Consistency):
 
 def mean_score(score: Tensor) -> Tensor:
     """[B] or [B, h, w] -> [B]; where a patch's score moves with the picture, its place is not held against it."""
-    return score.flatten(1).mean(1) if score.ndim > 1 else score
+    return score.float().flatten(1).mean(1) if score.ndim > 1 else score.float()
 
 
 def shifted(image: Tensor, largest: float) -> Tensor:
@@ -216,8 +216,8 @@ class LeCam(Regularizer):
         self.follow(critique)
         if critique.rounds < self.start:
             return torch.zeros_like(self.real_average)
-        towards_fake = (critique.real_score - self.fake_average).square().mean()
-        return towards_fake + (critique.fake_score - self.real_average).square().mean()
+        towards_fake = (critique.real_score.float() - self.fake_average).square().mean()
+        return towards_fake + (critique.fake_score.float() - self.real_average).square().mean()
 
     @torch.no_grad()
     def follow(self, critique: Critique) -> None:
