@@ -84,7 +84,7 @@ def create(
         write_config(run, config)  # last: with it the folder counts as a run
     except (OSError, GanctlError) as error:
         shutil.rmtree(run.folder, ignore_errors=True)
-        raise not_writable(outputs, error) from error
+        raise not_writable(outputs, error.__cause__ or error) from error
     except BaseException:
         shutil.rmtree(run.folder, ignore_errors=True)
         raise
@@ -124,7 +124,7 @@ def made(outputs: Path, folder: Path) -> bool:
     return True
 
 
-def not_writable(outputs: Path, error: Exception) -> UserError:
+def not_writable(outputs: Path, error: BaseException) -> UserError:
     """The words for a place where no run can be made."""
     reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
     if isinstance(error, (FileExistsError, NotADirectoryError)):

@@ -2,6 +2,7 @@
 
 import os
 import random
+import traceback
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
@@ -31,14 +32,20 @@ def made_run(folder: Path) -> Run:
     return run
 
 
-def in_child(work: Callable[[], None]) -> int:
-    """Run in a forked child; the wait status, 0 when it ended well."""
+def forked(work: Callable[[], object]) -> int:
+    """Run in a forked child, which never returns to the tests; its process id."""
     pid = os.fork()
     if pid == 0:
         try:
             work()
-        except BaseException as error:
-            print(repr(error))
+            os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+        finally:
             os._exit(1)
-        os._exit(0)
-    return os.waitpid(pid, 0)[1]
+    return pid
+
+
+def in_child(work: Callable[[], object]) -> int:
+    """Run in a forked child to its end; the exit code, or the signal that killed it as a negative number."""
+    return os.waitstatus_to_exitcode(os.waitpid(forked(work), 0)[1])

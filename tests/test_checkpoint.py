@@ -92,13 +92,13 @@ def test_keys_must_be_plain_and_nesting_must_end(tmp_path: Path) -> None:
 
 
 def test_no_flipped_bit_passes_unseen(tmp_path: Path) -> None:
-    """One bit in every byte of the file: the same content (unused padding), or a UserError."""
+    """One bit in 1,200 of the file's bytes: the same content (unused padding), or a UserError."""
     path = tmp_path / "last.ckpt"
     save(path, content())
     whole, expected = path.read_bytes(), fingerprint(load(path))
     draw = random.Random(0)
     refused = []
-    for offset in range(len(whole)):
+    for offset in draw.sample(range(len(whole)), 1200):
         damaged = bytearray(whole)
         damaged[offset] ^= 1 << draw.randrange(8)
         path.write_bytes(damaged)
@@ -106,8 +106,7 @@ def test_no_flipped_bit_passes_unseen(tmp_path: Path) -> None:
             assert fingerprint(load(path)) == expected, f"byte {offset}"
         except UserError as error:
             refused.append(str(error))
-    assert len(whole) >= 1000
-    assert len(refused) > len(whole) / 2
+    assert len(refused) > 600
     assert not any("\n" in words for words in refused)
 
 

@@ -7,11 +7,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from itertools import repeat
 from pathlib import Path
 
 import pytest
-from checkpoint_samples import in_child, made_run
+from checkpoint_samples import forked, in_child, made_run
 
 from ganctl import lock
 from ganctl.errors import UserError
@@ -27,13 +28,14 @@ def run(tmp_path: Path) -> Run:
 def another_process_in(run: Run, first: Callable[[], None] = lambda: None) -> Iterator[int]:
     """A process that holds the run's lock until it is killed."""
     reader, writer = os.pipe()
-    pid = os.fork()
-    if pid == 0:
+
+    def train() -> None:
         with run.lock():
             first()
             os.write(writer, b"x")
             time.sleep(60)
-        os._exit(0)
+
+    pid = forked(train)
     os.read(reader, 1)
     try:
         yield pid
@@ -63,11 +65,7 @@ def test_kill_9_frees_the_lock(run: Run) -> None:
 
 def test_a_worker_that_outlives_its_killed_parent_does_not_keep_the_lock(run: Run, tmp_path: Path) -> None:
     def fork_worker() -> None:
-        pid = os.fork()
-        if pid == 0:
-            time.sleep(60)
-            os._exit(0)
-        (tmp_path / "worker").write_text(str(pid))
+        (tmp_path / "worker").write_text(str(forked(lambda: time.sleep(60))))
 
     with another_process_in(run, fork_worker):
         assert run.holder() is not None
@@ -88,14 +86,10 @@ def test_a_started_program_does_not_keep_the_lock(run: Run) -> None:
 
 
 def test_a_forked_child_that_leaves_the_block_does_not_free_it(run: Run) -> None:
-    child = 0
-    with run.lock():
-        child = os.fork()
-        if child:
-            os.waitpid(child, 0)  # by now it has left the block
-            assert run.holder() is not None
-    if child == 0:
-        os._exit(0)
+    with ExitStack() as block:
+        block.enter_context(run.lock())
+        assert in_child(block.close) == 0
+        assert run.holder() is not None
     assert run.holder() is None
 
 
@@ -124,10 +118,7 @@ def test_a_look_never_refuses_the_owner(run: Run) -> None:
     """While another process looks at the lock without pause, taking it always succeeds."""
     with run.lock():
         pass
-    pid = os.fork()
-    if pid == 0:
-        while True:
-            run.holder()
+    pid = forked(lambda: [run.holder() for _ in repeat(None)])
     for _ in range(300):
         with run.lock():
             pass

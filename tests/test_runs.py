@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from checkpoint_samples import in_child
+from checkpoint_samples import forked, in_child
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -76,13 +76,7 @@ def test_processes_that_start_together_never_share_a_folder(tmp_path: Path) -> N
             with names.open("a") as file:
                 file.write(f"{run.name}\n")
 
-    children = []
-    for _ in range(8):
-        pid = os.fork()
-        if pid == 0:
-            make_many()
-            os._exit(0)
-        children.append(pid)
+    children = [forked(make_many) for _ in range(8)]
     assert [os.waitpid(pid, 0)[1] for pid in children] == [0] * 8
     counts = Counter(names.read_text().split())
     assert len(counts) == 200
@@ -90,16 +84,13 @@ def test_processes_that_start_together_never_share_a_folder(tmp_path: Path) -> N
 
 
 def test_of_processes_that_ask_for_one_name_one_gets_it(tmp_path: Path) -> None:
-    children = []
-    for _ in range(8):
-        pid = os.fork()
-        if pid == 0:
-            try:
-                create(tmp_path, "mine", CONFIG)
-            except UserError:
-                os._exit(2)
-            os._exit(0)
-        children.append(pid)
+    def ask() -> None:
+        try:
+            create(tmp_path, "mine", CONFIG)
+        except UserError:
+            os._exit(2)
+
+    children = [forked(ask) for _ in range(8)]
     codes = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children]
     assert sorted(codes) == [0] + [2] * 7
 
@@ -190,7 +181,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.dictionaries(st.text(max_size=5), VALUES, max_size=4))
 def test_any_config_is_read_as_written(tmp_path_factory: pytest.TempPathFactory, config: dict[str, Any]) -> None:
     run = Run(tmp_path_factory.getbasetemp())
