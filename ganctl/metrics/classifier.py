@@ -11,12 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ganctl.data.cache import cache_folder
 from ganctl.errors import UserError
 from ganctl.metrics.extractors import (
     Extractor,
     Features,
     Labelled,
-    cache_folder,
     fingerprint,
     weights_identity,
 )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-MOST = 1_000  # pictures compared with each other
+MOST = 500  # pictures compared with each other
 ROWS = 256  # rows of a distance matrix held at once
 COPY = 0.1  # a sample this much nearer to another one than real pictures are (median) is a duplicate
 
@@ -20,7 +20,7 @@ class Diversity:
 
 
 def diversity(samples: Tensor, reals: Tensor) -> Diversity:
-    """samples, reals: [N, ...] pictures of one shape, any scale; the first 1,000 of each are compared.
+    """samples, reals: [N, ...] pictures of one shape, any scale; the first 500 of each are compared.
 
     Raises ValueError for fewer than 3 on one side.
     """
@@ -38,7 +38,7 @@ def diversity(samples: Tensor, reals: Tensor) -> Diversity:
 
 
 def flat(pictures: Tensor) -> Tensor:
-    """[N, ...] -> [N, values] float64 where small, so that distances of near copies are exact."""
+    """[N, ...] -> [N, values] float32."""
     return pictures.flatten(1).to(torch.float32)
 
 

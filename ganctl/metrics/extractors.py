@@ -2,9 +2,8 @@
 
 import hashlib
 import logging
-import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,7 +13,6 @@ from torch import Tensor, nn
 
 from ganctl.data.batch import Tensors
 from ganctl.errors import NotFinite, UserError
-from ganctl.sampling import repeatable
 
 logger = logging.getLogger("ganctl")
 
@@ -47,18 +45,6 @@ class Extractor(nn.Module, ABC):
         return f"{measure}-{self.name}"
 
 
-def extract(extractor: Extractor, batches: Iterable[Tensor], device: torch.device | str = "cpu") -> Features:
-    """Features of all batches ([B, C, H, W] uint8), gathered on the CPU. Raises NotFinite where a feature is NaN."""
-    device = torch.device(device)
-    extractor.to(device).eval()
-    with torch.no_grad(), repeatable(), torch.autocast(device.type, enabled=False):
-        found = [extractor(batch.to(device)).map(lambda value: value.float().cpu()) for batch in batches]
-    if not found:
-        raise UserError("n: no pictures to look at; give at least one batch")
-    logits = [each.logits for each in found if each.logits is not None]
-    return Features(finite(torch.cat([each.values for each in found])), torch.cat(logits) if logits else None)
-
-
 def finite(values: Tensor) -> Tensor:
     """The same values; raises NotFinite where one is not a number, which would stop the library inside LAPACK."""
     bad = int((~values.isfinite()).flatten(1).any(1).sum())
@@ -85,13 +71,6 @@ def weights_identity(module: nn.Module) -> str:
     for name, value in sorted(module.state_dict().items()):
         parts += [name, value]
     return fingerprint(*parts)
-
-
-def cache_folder() -> Path:
-    """GANCTL_CACHE, else XDG_CACHE_HOME/ganctl, else ~/.cache/ganctl. Not created here."""
-    if chosen := os.environ.get("GANCTL_CACHE"):
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ganctl"
 
 
 Labelled = Callable[[], Iterator[tuple[Tensor, Tensor]]]

@@ -7,8 +7,9 @@ from urllib.error import URLError
 import torch
 from torch import Tensor
 
+from ganctl.data.cache import cache_folder
 from ganctl.errors import UserError
-from ganctl.metrics.extractors import Extractor, Features, cache_folder, weights_identity
+from ganctl.metrics.extractors import Extractor, Features, weights_identity
 from ganctl.metrics.isolation import isolated
 
 FILE = "weights-inception-2015-12-05-6726825d.pth"

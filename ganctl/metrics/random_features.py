@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganctl.metrics.extractors import Extractor, Features, weights_identity
+from ganctl.metrics.isolation import isolated
 
 SEED = 2020  # any fixed number: every user draws the same weights
 SIDE = 32  # pictures are brought to SIDE x SIDE first
@@ -27,16 +28,17 @@ class RandomExtractor(Extractor):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.layers = nn.Sequential(
-            nn.Conv2d(channels, 32, 5, 2, 2),
-            nn.ReLU(),
-            nn.Conv2d(32, 64, 3, 2, 1),
-            nn.ReLU(),
-            nn.Conv2d(64, 64, 3, 2, 1),
-            nn.ReLU(),
-            nn.Flatten(),
-            nn.Linear(64 * (SIDE // 8) ** 2, self.feature_size),
-        )
+        with isolated():  # layers fill themselves from the global generator first
+            self.layers = nn.Sequential(
+                nn.Conv2d(channels, 32, 5, 2, 2),
+                nn.ReLU(),
+                nn.Conv2d(32, 64, 3, 2, 1),
+                nn.ReLU(),
+                nn.Conv2d(64, 64, 3, 2, 1),
+                nn.ReLU(),
+                nn.Flatten(),
+                nn.Linear(64 * (SIDE // 8) ** 2, self.feature_size),
+            )
         self._draw()
         self.requires_grad_(False).eval()
         self.identity = weights_identity(self)

@@ -1,0 +1,199 @@
+"""Scores a generator against one dataset: all that concerns the data is prepared once, then each model is quick."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from ganctl.errors import UserError
+from ganctl.games.game import Generative
+from ganctl.metrics.contract import Contract, Score, library_versions
+from ganctl.metrics.coverage import Coverage, conditional_accuracy, coverage
+from ganctl.metrics.diversity import MOST, diversity, memorisation
+from ganctl.metrics.evaluation import Evaluation
+from ganctl.metrics.extractors import Extractor
+from ganctl.metrics.fidelity import Measured, fidelity
+from ganctl.metrics.isolation import isolated
+from ganctl.metrics.reals import Reals
+from ganctl.metrics.sheets import Sheet, drawn, sheet
+
+FEATURES, CLASSES, PIXELS = ("fd", "kd", "is", "pr"), ("coverage", "conditional"), ("diversity", "memorisation")
+METRICS = (*FEATURES, *CLASSES, *PIXELS)
+NAMES = {
+    "fd": "FD",
+    "kd": "KD",
+    "is": "IS",
+    "precision": "precision",
+    "recall": "recall",
+    "modes": "classes seen",
+    "covered": "classes covered",
+    "kl": "reverse KL of classes",
+    "conditional": "conditional accuracy",
+    "diversity": "diversity ratio",
+    "neighbours": "nearest-neighbour ratio",
+    "duplicates": "duplicate share",
+    "memorised": "nearest-training ratio",
+}
+OF_FEATURES = ("fd", "kd", "is", "precision", "recall")
+OF_CLASSES = ("modes", "covered", "kl", "conditional")
+
+
+@dataclass(frozen=True)
+class Found:
+    """Values of one set of pictures, and what it shows of the classes."""
+
+    values: Mapping[str, Measured]
+    coverage: Coverage | None = None
+
+
+class Panel:
+    """extractor: for fd, kd, is, pr. classifier: for coverage and conditional; None where the data has no classes.
+
+    count: samples drawn. reference: real pictures that they are held against, at most.
+    """
+
+    def __init__(
+        self,
+        reals: Reals,
+        metrics: Sequence[str],
+        extractor: Extractor,
+        classifier: Extractor | None,
+        *,
+        count: int,
+        reference: int = 10_000,
+        seed: int = 0,
+        device: torch.device | str = "cpu",
+        averaged: bool = True,
+    ) -> None:
+        self.reals, self.metrics, self.count, self.seed = reals, tuple(metrics), count, seed
+        self.extractor, self.classifier, self.device = extractor, classifier, torch.device(device)
+        demand_known(self.metrics, classifier)
+        self.eyes = list(dict.fromkeys((extractor, *([classifier] if classifier else []))))
+        rows = reals.order()[:reference]
+        self.real = sheet(reals.batches(rows), self.eyes, self.device)
+        self.wished = labels_to_wish(self.real.label, count)
+        self.contract = self.terms(averaged)
+        self.floors = self.measure_floors()
+
+    def terms(self, averaged: bool) -> Contract:
+        """The conditions of the scores on features."""
+        extractor = self.extractor
+        return Contract(
+            reference=self.reals.name,
+            reference_id=self.real.identity,
+            split=self.reals.split,
+            reference_count=len(self.real),
+            count=self.count,
+            extractor=extractor.name,
+            extractor_id=extractor.identity,
+            resizer=extractor.resizer,
+            precision="float32",
+            averaged=averaged,
+            seed=self.seed,
+            versions=library_versions(),
+        )
+
+    def contract_of(self, key: str) -> Contract:
+        """Conditions of one score: on features, on the classifier's classes, or straight on pixels."""
+        if key in OF_FEATURES:
+            return self.contract
+        if key in OF_CLASSES and self.classifier is not None:
+            eye = self.classifier
+            return replace(self.contract, extractor=eye.name, extractor_id=eye.identity, resizer=eye.resizer)
+        resizer = "none up to 32x32, else bilinear, antialiased, to 32x32"
+        return replace(self.contract, extractor="pixels", extractor_id="", resizer=resizer)
+
+    def measure_floors(self) -> Mapping[str, Measured]:
+        """Each score of real pictures against other real pictures; left out where there are too few for it."""
+        held_out = min(self.count, len(self.real) // 2)
+        samples, rest = self.real.part(0, held_out), self.real.part(held_out)
+        floors: dict[str, Measured] = {}
+        for metric in self.metrics:
+            try:
+                floors |= self.measure(samples, rest, [metric]).values
+            except (UserError, ValueError):  # said when samples are scored, if they are too few as well
+                continue
+        return floors
+
+    def measure(self, samples: Sheet, reals: Sheet, metrics: Collection[str]) -> Found:
+        """All values of these metrics. Raises UserError where pictures are too few."""
+        wanted = [metric for metric in metrics if metric in FEATURES]
+        values = dict(fidelity(samples.seen[0], reals.seen[0], wanted)) if wanted else {}
+        found = self.measure_classes(samples, reals, metrics)
+        values |= found.values
+        values |= measure_pixels(samples.thumbnails, reals.thumbnails, metrics)
+        return Found(values, found.coverage)
+
+    def measure_classes(self, samples: Sheet, reals: Sheet, metrics: Collection[str]) -> Found:
+        """Coverage and conditional accuracy, as the classifier sees the classes."""
+        values: dict[str, Measured] = {}
+        logits = samples.seen[-1].logits
+        if self.classifier is None or logits is None or reals.label is None:
+            return Found(values)
+        predicted, shown = logits.argmax(1), None
+        if "coverage" in metrics:
+            shown = coverage(predicted, reals.label, self.classifier.classes)
+            values |= {"covered": Measured(shown.covered), "modes": Measured(shown.modes), "kl": Measured(shown.kl)}
+        if "conditional" in metrics and samples.label is not None:
+            values["conditional"] = Measured(conditional_accuracy(predicted, samples.label))
+        return Found(values, shown)
+
+    def sheet_of(self, game: Generative) -> Sheet:
+        """The samples that are scored: the same inputs each time. Raises NotFinite where one is not a number."""
+        samples = drawn(game, self.count, self.wished, self.seed, self.device)
+        return sheet(samples, self.eyes, self.device)
+
+    def evaluate(self, game: Generative, images_seen: int) -> Evaluation:
+        """Draw, look, score. The game must be in eval mode; random states are left as they were."""
+        with isolated():
+            samples = self.sheet_of(game)
+            found = self.measure(samples, self.real, self.metrics)
+        return Evaluation(images_seen, self.scores(found.values), *self.histograms(found.coverage))
+
+    def scores(self, values: Mapping[str, Measured]) -> tuple[Score, ...]:
+        """Values with their names, floors and conditions."""
+        made = []
+        for key, measured in values.items():
+            name = self.extractor.title(NAMES[key]) if key in OF_FEATURES else NAMES[key]
+            floor = self.floors[key].value if key in self.floors else None
+            made.append(Score(key, name, measured.value, self.contract_of(key), floor, measured.spread))
+        return tuple(made)
+
+    def histograms(self, shown: Coverage | None) -> tuple[Mapping[str, float], Mapping[str, float]]:
+        """Shares by class name, of the samples and of the data."""
+        if shown is None:
+            return {}, {}
+        names = self.reals.description.names or tuple(map(str, range(len(shown.shares))))
+        return dict(zip(names, shown.shares, strict=True)), dict(zip(names, shown.expected, strict=True))
+
+
+def measure_pixels(samples: Tensor, reals: Tensor, metrics: Collection[str]) -> dict[str, Measured]:
+    """Variety and nearness to the training pictures."""
+    values: dict[str, Measured] = {}
+    if "diversity" in metrics:
+        found = diversity(samples, reals)
+        values |= {"diversity": Measured(found.ratio), "neighbours": Measured(found.neighbours)}
+        values["duplicates"] = Measured(found.duplicates)
+    if "memorisation" in metrics:
+        held_out, rest = reals[: len(reals) // 10], reals[len(reals) // 10 :]
+        values["memorised"] = Measured(memorisation(samples[:MOST], held_out[:MOST], rest))
+    return values
+
+
+def labels_to_wish(labels: Tensor | None, count: int) -> Tensor | None:
+    """Labels for `count` samples as frequent as in the data: those of the reference, again and again."""
+    if labels is None:
+        return None
+    return labels[torch.arange(count) % len(labels)]
+
+
+def demand_known(metrics: Sequence[str], classifier: Extractor | None) -> None:
+    """Raise UserError for unknown metrics, and for those on classes where there are none."""
+    from ganctl.nearest import hint
+
+    for metric in metrics:
+        if metric not in METRICS:
+            raise UserError(f"metrics: no metric {metric!r}{hint(metric, METRICS)}; there are {', '.join(METRICS)}")
+        if metric in CLASSES and classifier is None:
+            raise UserError(f"metrics: {metric} needs labelled data of two classes or more; leave it out")

@@ -1,0 +1,136 @@
+"""Coverage, diversity, memorisation and point modes: small cases worked out by hand."""
+
+import math
+
+import pytest
+import torch
+from torch import tensor
+
+from ganctl.data.points import Grid25, Ring8
+from ganctl.metrics.coverage import conditional_accuracy, coverage, expected_modes, reverse_kl
+from ganctl.metrics.diversity import diversity, memorisation, memorisation_sheet, nearest
+from ganctl.metrics.points import score_points
+
+
+def test_coverage_by_hand() -> None:
+    """Data: half 0, a quarter each 1 and 2. Samples: 98 of class 0, 2 of class 1, none of class 2.
+
+    Class 1 has 2 % where 25 % are real: under a tenth, seen but not covered.
+    KL = 0.98 ln(0.98 / 0.5) + 0.02 ln(0.02 / 0.25).
+    """
+    real = tensor([0, 0, 1, 2])
+    found = coverage(tensor([0] * 98 + [1] * 2), real, 3)
+    assert found.shares == pytest.approx((0.98, 0.02, 0))
+    assert found.expected == pytest.approx((0.5, 0.25, 0.25))
+    assert (found.modes, found.covered, found.missing) == (2, 1, [1, 2])
+    assert found.kl == pytest.approx(0.98 * math.log(1.96) + 0.02 * math.log(0.08))
+    assert found.describe_missing(("cat", "dog", "owl")) == "missing: dog, owl"
+
+
+def test_even_samples_cover_everything() -> None:
+    found = coverage(torch.arange(1000) % 10, torch.arange(50) % 10, 10)
+    assert (found.modes, found.covered, found.missing) == (10, 10, [])
+    assert found.kl == pytest.approx(0, abs=1e-12)
+    assert found.describe_missing() == "all classes"
+
+
+def test_a_class_that_the_data_lacks_is_not_missing() -> None:
+    assert coverage(tensor([0, 2]), tensor([0, 2]), 3).covered == 2
+
+
+def test_one_class_only_of_ten() -> None:
+    """Full collapse: KL = ln 10, whatever the class."""
+    assert coverage(tensor([7] * 500), torch.arange(100) % 10, 10).kl == pytest.approx(math.log(10))
+
+
+def test_reverse_kl_of_two_histograms() -> None:
+    first, second = tensor([0.5, 0.5, 0.0]).double(), tensor([0.25, 0.25, 0.5]).double()
+    assert reverse_kl(first, second) == pytest.approx(math.log(2))
+    assert reverse_kl(first, first) == 0
+
+
+def test_expected_modes_of_perfect_samples() -> None:
+    """26,000 draws over 1,000 modes miss 1000 (1 - 1/1000)^26000 = 5e-9 of them; 1,000 draws reach 632."""
+    assert expected_modes(26_000, 1_000) == pytest.approx(1_000, abs=1e-6)
+    assert expected_modes(1_000, 1_000) == pytest.approx(1_000 * (1 - 0.999**1_000))
+    assert expected_modes(5, 1) == 1
+
+
+def test_conditional_accuracy_by_hand() -> None:
+    assert conditional_accuracy(tensor([0, 1, 2, 2]), tensor([0, 1, 2, 0])) == 0.75
+
+
+def test_diversity_by_hand() -> None:
+    """Reals at 0, 2, 4, 6 on a line, samples at 0, 1, 2, 3: every distance halves. No duplicates."""
+    reals, samples = (torch.tensor([[0.0], [1.0], [2.0], [3.0]]) * scale for scale in (2, 1))
+    found = diversity(samples, reals)
+    assert found.ratio == pytest.approx(0.5)
+    assert found.neighbours == pytest.approx(0.5)
+    assert found.duplicates == 0
+
+
+def test_duplicates_by_hand() -> None:
+    """Two of four samples are copies; reals are 1 apart, so nearer than 0.1 counts."""
+    reals = torch.arange(4.0)[:, None]
+    found = diversity(tensor([[0.0], [0.0], [5.0], [9.0]]), reals)
+    assert found.duplicates == 0.5
+    collapsed = diversity(torch.zeros(4, 1), reals)
+    assert (collapsed.ratio, collapsed.neighbours, collapsed.duplicates) == (0, 0, 1)
+
+
+def test_diversity_of_large_bytes_is_exact() -> None:
+    """Bright pictures that are equal lie at distance 0, in spite of large sums of squares."""
+    pictures = torch.full((5, 3, 32, 32), 255, dtype=torch.uint8)
+    assert diversity(pictures, torch.randint(256, (5, 3, 32, 32)).to(torch.uint8)).duplicates == 1
+
+
+def test_too_few_pictures_for_diversity() -> None:
+    with pytest.raises(ValueError, match="needs 3 pictures on each side, not 2 and 9"):
+        diversity(torch.zeros(2, 4), torch.zeros(9, 4))
+
+
+def test_nearest_pictures_by_hand() -> None:
+    distances, indices = nearest(tensor([[0.0], [10.0]]), tensor([[3.0], [9.0], [-1.0]]), 2)
+    assert distances.tolist() == [[1, 3], [1, 7]]
+    assert indices.tolist() == [[2, 0], [1, 0]]
+
+
+def test_memorisation_by_hand() -> None:
+    """Samples 0.1 beside training pictures, unseen ones 0.5 beside: a ratio of 0.2."""
+    training = torch.arange(10.0)[:, None]
+    assert memorisation(training + 0.1, training + 0.5, training) == pytest.approx(0.2, rel=1e-3)
+
+
+def test_memorisation_sheet_puts_the_nearest_first() -> None:
+    training = torch.arange(10.0).view(10, 1, 1, 1)
+    samples = tensor([4.4, 7.1, 2.3]).view(3, 1, 1, 1)
+    pictures, distances = memorisation_sheet(samples, training, rows=2, columns=2)
+    assert pictures.flatten().tolist() == pytest.approx([7.1, 7, 8, 2.3, 2, 3])
+    assert distances.tolist() == pytest.approx([0.1, 0.3], rel=1e-3)
+
+
+def test_points_by_hand() -> None:
+    """Centres at 0 and 10, deviation 1: points at 0, 2.9 and 10 are near, 3.1 and 50 are not.
+
+    Two of three good points at the first centre: KL = 2/3 ln(4/3) + 1/3 ln(2/3).
+    """
+    points = tensor([[0.0, 0], [2.9, 0], [3.1, 0], [10, 0], [50, 0]])
+    found = score_points(points, tensor([[0.0, 0], [10, 0]]), deviation=1.0)
+    assert (found.modes, found.total, found.counts) == (2, 2, (2, 1))
+    assert found.high_quality == pytest.approx(0.6)
+    assert found.kl == pytest.approx(2 / 3 * math.log(4 / 3) + 1 / 3 * math.log(2 / 3))
+
+
+def test_no_good_point_at_all() -> None:
+    found = score_points(tensor([[50.0, 50]]), torch.zeros(1, 2), 1.0)
+    assert (found.modes, found.high_quality, found.kl) == (0, 0, math.inf)
+
+
+@pytest.mark.parametrize("data", [Ring8(count=50_000), Grid25(count=50_000)], ids=["ring8", "grid25"])
+def test_the_data_itself_reaches_the_ideal(data: Ring8 | Grid25) -> None:
+    """Within 3 deviations in the plane lie 1 - exp(-4.5) = 98.9 % of a Gaussian's points."""
+    points = data.open(torch.device("cpu")).batch(torch.arange(50_000), torch.Generator()).image.flatten(1)
+    found = score_points(points, data.centres, data.deviation)
+    assert found.modes == found.total
+    assert found.high_quality == pytest.approx(1 - math.exp(-4.5), abs=0.002)
+    assert found.kl < 1e-4
