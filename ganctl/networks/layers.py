@@ -16,7 +16,7 @@ from ganctl.networks.label import LabelEmbedding, demand
 Size = tuple[int, int]
 Init = Literal["xavier", "orthogonal"]
 Norm = Literal["batch", "none"]
-Layer = TypeVar("Layer", nn.Conv2d, nn.Linear, LabelEmbedding)
+Layer = TypeVar("Layer", nn.Conv2d, nn.Linear, "Pointwise", LabelEmbedding)
 EPSILON = 1e-6  # of spectral norm; Brock et al. 2018, appendix C
 
 
@@ -38,6 +38,15 @@ def attended(sizes: Sequence[Size], attention: int | None) -> int | None:
     return shorter.index(max(fitting))
 
 
+def nhwc(image: Tensor) -> Tensor:
+    """[B, C, H, W], channels last in memory, also where one channel leaves PyTorch to guess.
+
+    A residual sum keeps the layout of its shortcut: started in NCHW, every sum of the network would mix two layouts,
+    several times slower on CPUs.
+    """
+    return image.clone(memory_format=torch.channels_last)
+
+
 def enlarge(image: Tensor, size: Size) -> Tensor:
     """Nearest neighbour to exactly `size`."""
     return interpolate(image, size=size, mode="nearest")
@@ -46,6 +55,17 @@ def enlarge(image: Tensor, size: Size) -> Tensor:
 def shrink(image: Tensor) -> Tensor:
     """Mean of 2x2 pixels, at an odd border of those that are there: a side n becomes n/2 rounded up."""
     return avg_pool2d(image, 2, ceil_mode=True)
+
+
+class Pointwise(nn.Linear):
+    """A 1x1 convolution, written as the matrix product that it is: its second derivative is then one as well.
+
+    PyTorch's second derivative of a convolution is a convolution with kernels as large as the picture.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """[B, C, H, W] -> [B, C', H, W], channels last in memory."""
+        return super().forward(input.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
 @dataclass(frozen=True)
@@ -57,8 +77,12 @@ class Recipe:
     slope: float = 0.0  # of the activation below zero; 0 is ReLU
     residual_gain: float = 1.0  # factor of every residual branch; 0.1 where nothing normalises (Mescheder et al. 2018)
 
-    def convolution(self, before: int, after: int, kernel: int = 3, bias: bool = True) -> nn.Conv2d:
-        return self._begun(nn.Conv2d(before, after, kernel, padding=kernel // 2, bias=bias))
+    def convolution(self, before: int, after: int) -> nn.Conv2d:
+        """3x3."""
+        return self._begun(nn.Conv2d(before, after, 3, padding=1))
+
+    def pointwise(self, before: int, after: int, bias: bool = True) -> Pointwise:
+        return self._begun(Pointwise(before, after, bias=bias))
 
     def linear(self, before: int, after: int, bias: bool = True) -> nn.Linear:
         return self._begun(nn.Linear(before, after, bias=bias))
@@ -120,9 +144,9 @@ class SelfAttention(nn.Module):
     def __init__(self, channels: int, recipe: Recipe) -> None:
         super().__init__()
         narrow, wide = max(channels // 8, 1), max(channels // 2, 1)
-        self.query, self.key = (recipe.convolution(channels, narrow, 1, bias=False) for _ in range(2))
-        self.value = recipe.convolution(channels, wide, 1, bias=False)
-        self.out = recipe.convolution(wide, channels, 1, bias=False)
+        self.query, self.key = (recipe.pointwise(channels, narrow, bias=False) for _ in range(2))
+        self.value = recipe.pointwise(channels, wide, bias=False)
+        self.out = recipe.pointwise(wide, channels, bias=False)
         self.gamma = nn.Parameter(torch.zeros(()))
 
     def forward(self, image: Tensor) -> Tensor:

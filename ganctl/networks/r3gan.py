@@ -10,10 +10,10 @@ from torch.nn.functional import avg_pool2d, interpolate, leaky_relu
 
 from ganctl.networks.interfaces import Discriminator, Generator, Shape
 from ganctl.networks.label import LabelEmbedding, demand
-from ganctl.networks.layers import Size, widths
+from ganctl.networks.layers import Pointwise, Size, nhwc, widths
 from ganctl.networks.sizes import halvings
 
-Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
+Layer = TypeVar("Layer", nn.Conv2d, nn.Linear, Pointwise)
 SLOPE = 0.2
 GAIN = sqrt(2 / (1 + SLOPE**2))  # keeps the variance through the activation (He et al. 2015, eq. 15)
 
@@ -30,10 +30,10 @@ class Bottleneck(nn.Module):
         inner = channels * expansion
         if inner % group_size:
             raise ValueError(f"group_size: {group_size}; must divide width times expansion, here {inner}")
-        self.expand = scaled(nn.Conv2d(channels, inner, 1), GAIN * total_blocks**-0.25)
+        self.expand = scaled(Pointwise(channels, inner), GAIN * total_blocks**-0.25)
         grouped = nn.Conv2d(inner, inner, 3, padding=1, groups=inner // group_size)
         self.grouped = scaled(grouped, GAIN * total_blocks**-0.25)
-        self.contract = scaled(nn.Conv2d(inner, channels, 1, bias=False), 0.0)
+        self.contract = scaled(Pointwise(inner, channels, bias=False), 0.0)
 
     def forward(self, image: Tensor) -> Tensor:
         inner = leaky_relu(self.expand(image), SLOPE)
@@ -94,13 +94,13 @@ class R3GANGenerator(Generator):
             if index > 0:
                 self.body.append(Up(self.channels[index - 1], channels, size))
             self.body.extend(stage(channels, blocks, len(self.sizes), expansion, group_size))
-        self.paint = scaled(nn.Conv2d(width, image_channels, 1, bias=False))
+        self.paint = scaled(Pointwise(width, image_channels, bias=False))
 
     def forward(self, noise: Tensor, label: Tensor | None = None) -> Tensor:
         if self.embedding is not None:
             noise = torch.cat((noise, self.embedding(demand(label)).to(noise.dtype)), 1)
         weights = self.weigh(noise)[:, :, None, None]
-        image = self.paint(self.body(weights * self.basis.to(weights.dtype)))
+        image = self.paint(self.body(nhwc(weights * self.basis.to(weights.dtype))))
         return image if self.training else image.clamp(-1, 1)
 
     def stages(self) -> list[tuple[int, ...]]:
@@ -130,7 +130,7 @@ class R3GANDiscriminator(Discriminator):
         self.classes = classes or 0
         self.sizes = halvings(height, breadth)  # largest first
         self.channels = [image_channels, *widths(len(self.sizes), width, max_width)]
-        self.extract = scaled(nn.Conv2d(image_channels, width, 1, bias=False))
+        self.extract = scaled(Pointwise(image_channels, width, bias=False))
         self.body = nn.Sequential()
         for before, after in pairwise(self.channels[1:]):
             self.body.extend(stage(before, blocks, len(self.sizes), expansion, group_size))
@@ -143,7 +143,7 @@ class R3GANDiscriminator(Discriminator):
         self.last = scaled(nn.Linear(self.feature_size, 1 if classes is None else embedding_size, bias=False))
 
     def features(self, image: Tensor, label: Tensor | None = None) -> Tensor:
-        return self.basis(self.body(self.extract(image))).flatten(1)  # [B, feature_size]
+        return self.basis(self.body(self.extract(nhwc(image)))).flatten(1)  # [B, feature_size]
 
     def score(self, features: Tensor, label: Tensor | None = None) -> Tensor:
         projected = self.last(features)
@@ -181,7 +181,7 @@ def embedded(classes: int, size: int, gain: float) -> LabelEmbedding:
 
 def changed(before: int, after: int) -> nn.Module:
     """A 1x1 convolution where the width changes."""
-    return nn.Identity() if before == after else scaled(nn.Conv2d(before, after, 1, bias=False))
+    return nn.Identity() if before == after else scaled(Pointwise(before, after, bias=False))
 
 
 def halve_side(image: Tensor, *, rows: bool) -> Tensor:

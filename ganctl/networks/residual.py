@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ganctl.networks.interfaces import Shape
-from ganctl.networks.layers import Recipe, SelfAttention, Size, attended, enlarge, shrink, widths
+from ganctl.networks.layers import Recipe, SelfAttention, Size, attended, enlarge, nhwc, shrink, widths
 from ganctl.networks.sizes import halvings
 
 Condition = Tensor | None
@@ -22,7 +22,7 @@ class UpBlock(nn.Module):
         self.size, self.recipe = size, recipe
         self.norm1, self.norm2 = norm(before), norm(after)
         self.convolution1, self.convolution2 = recipe.convolution(before, after), recipe.convolution(after, after)
-        self.shortcut = recipe.convolution(before, after, 1)
+        self.shortcut = recipe.pointwise(before, after)
 
     def forward(self, image: Tensor, condition: Condition = None) -> Tensor:
         branch = enlarge(self.recipe.activate(self.norm1(image, condition)), self.size)
@@ -39,7 +39,7 @@ class DownBlock(nn.Module):
         super().__init__()
         self.recipe = recipe
         self.convolution1, self.convolution2 = recipe.convolution(before, after), recipe.convolution(after, after)
-        self.shortcut = recipe.convolution(before, after, 1) if halve or before != after else nn.Identity()
+        self.shortcut = recipe.pointwise(before, after) if halve or before != after else nn.Identity()
         self.begin = nn.Identity() if first else recipe.activate
         self.resize = shrink if halve else nn.Identity()
 
@@ -93,7 +93,7 @@ class UpTrunk(nn.Module):
 
     def forward(self, vector: Tensor, conditions: Sequence[Condition]) -> Tensor:
         """vector [B, vector_size], one condition a block -> image [B, C, H, W] in [-1, 1]."""
-        image = self.first(vector).unflatten(1, (self.channels[0], *self.sizes[0]))
+        image = nhwc(self.first(vector).unflatten(1, (self.channels[0], *self.sizes[0])))
         for block, attention, condition in zip(self.blocks, self.attention, conditions, strict=True):
             image = attention(block(image, condition))
         return torch.tanh(self.last(self.recipe.activate(self.last_norm(image))))

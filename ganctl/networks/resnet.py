@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from ganctl.networks.interfaces import Discriminator, Generator, Shape
 from ganctl.networks.label import LabelEmbedding, demand
-from ganctl.networks.layers import ConditionalNorm, Init, NoNorm, Norm, PlainNorm, Projection, Recipe, widths
+from ganctl.networks.layers import ConditionalNorm, Init, NoNorm, Norm, PlainNorm, Projection, Recipe, nhwc, widths
 from ganctl.networks.residual import DownBlock, UpTrunk, attention_beside
 from ganctl.networks.sizes import LEAST, halvings
 
@@ -93,7 +93,7 @@ class ResNetDiscriminator(Discriminator):
         return DownBlock(before, after, self.recipe, first=index == 0, halve=index < len(self.sizes) - 1)
 
     def features(self, image: Tensor, label: Tensor | None = None) -> Tensor:
-        halving = len(self.attention)
+        image, halving = nhwc(image), len(self.attention)
         for block, attention in zip(self.blocks[:halving], self.attention, strict=True):
             image = attention(block(image))
         for block in self.blocks[halving:]:
