@@ -69,6 +69,13 @@ class Sampler:
                 raise UserError(f"{self.path}: draws pictures that are not finite; take an earlier one with ckpt=")
             yield pictures
 
+    def columns(self, n: int, **wishes: Any) -> int | None:
+        """Pictures in a row of the sheet, where a row means something, e.g. with `code`. Raises UserError."""
+        try:
+            return self.game.columns(Wish(n, **wishes))
+        except ValueError as error:
+            raise UserError(str(error)) from error
+
     def labels(self, label: Label, n: int) -> Tensor | None:
         """A label for each picture, from the ways `sample` takes one. Raises UserError."""
         if label is None or isinstance(label, Tensor):

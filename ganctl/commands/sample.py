@@ -64,12 +64,11 @@ def title(sampler: "Sampler", arguments: Arguments) -> str:
 def draw(sampler: "Sampler", arguments: Arguments, path: Path) -> None:
     """Paint batch by batch into the file or folder. Raises GanctlError where it cannot be written."""
     from ganctl.commands import drawing
-    from ganctl.games.game import Wish
 
     n = arguments.n or (PER_CLASS if arguments.label == EACH else TOGETHER)
     wishes = {name: getattr(arguments, name) for name in ("truncation", "style_mix", "code", "text")}
     batches = sampler.batches(n, arguments.seed, arguments.label, arguments.batch_size, **wishes)
-    columns = n if arguments.label == EACH else sampler.game.columns(Wish(n, code=arguments.code))
+    columns = n if arguments.label == EACH else sampler.columns(n, **wishes)
     try:
         drawing.write(batches, sampler.labels(arguments.label, n), path, arguments.format, columns)
     except OSError as error:
