@@ -185,7 +185,7 @@ class Binder:
         given = {name: value for name, value in node.items() if name != TARGET}
         for name in [name for name in given if name not in parameters and not _open_name(kind, name)]:
             del given[name]
-            self.mistakes.append(f"{path}.{name}: {kind.__name__} takes no {name!r}{_instead(str(name), parameters)}")
+            self.mistakes.append(f"{path}: {kind.__name__} takes no {name!r}{_instead(str(name), parameters)}")
         arguments = {name: self._argument(parameters, name, given[name], path) for name in given}
         for name, parameter in parameters.items():
             if name not in given and parameter.default is inspect.Parameter.empty:

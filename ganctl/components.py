@@ -80,6 +80,17 @@ def trusted_module(name: str) -> ModuleType:
         raise ValueError(f"{name} cannot be imported: {type(error).__name__}: {error}") from None
 
 
+def plugin_mistakes(plugins: Sequence[str]) -> list[str]:
+    """What is wrong with the modules that the user named; each is imported, as the user asked."""
+    mistakes = []
+    for name in plugins:
+        try:
+            trusted_module(name)
+        except ValueError as error:
+            mistakes.append(f"plugins: {error}")
+    return mistakes
+
+
 def _siblings(name: str) -> list[str]:
     """Modules beside a missing one, if what they lie in is trusted and there."""
     parent, _, _ = name.rpartition(".")

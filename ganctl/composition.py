@@ -13,12 +13,13 @@ from hydra.core.config_search_path import ConfigSearchPath, SearchPathQuery
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.plugins import Plugins
-from hydra.errors import HydraException
+from hydra.errors import HydraException, MissingConfigException
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from ganctl import confdir
 from ganctl.errors import UserError
+from ganctl.nearest import hint
 from ganctl.overrides import Typed, parsed
 from ganctl.schema import TrainConfig
 
@@ -43,7 +44,7 @@ class UserFolders(SearchPathPlugin):
     folders: tuple[Path, ...] = ()
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
-        for folder in reversed(self.folders):
+        for folder in self.folders:  # each directly before ganctl's own, so behind the one before
             search_path.prepend("ganctl-user", f"file://{folder}", anchor=SearchPathQuery(provider="main"))
 
 
@@ -76,13 +77,13 @@ def mend_argparse() -> None:
 def hydra_session() -> Iterator[None]:
     """Hydra's compose API on conf/, also while hydra.main runs."""
     world = GlobalHydra.instance()
-    outer, world.hydra = world.hydra, None
+    outer, world.hydra = world.hydra, None  # Hydra's own backup is a copy
     newer = tuple(int(part) for part in hydra.__version__.split(".")[:2]) >= (1, 4)  # deprecates version_base
     try:
         with hydra.initialize_config_dir(str(confdir.conf_dir()), **({} if newer else {"version_base": "1.3"})):
             yield
     finally:
-        world.hydra = outer
+        GlobalHydra.instance().hydra = outer
 
 
 def compose(overrides: Sequence[str] = (), config_dirs: Sequence[str | Path] = ()) -> Composed:
@@ -132,7 +133,10 @@ def composition_error(error: BaseException) -> str:
     cause = error.__cause__ or error
     text = str(error) if isinstance(error, HydraException) and str(error) else str(cause)
     lines = [line.strip() for line in text.splitlines() if line.strip() and "HYDRA_FULL_ERROR" not in line]
-    return f"the YAML cannot be composed: {' '.join(lines[:3]) or type(cause).__name__}"
+    told = " ".join(lines[:3]) or type(cause).__name__
+    if isinstance(error, MissingConfigException):
+        told = lines[0] + hint((error.missing_cfg_file or "").rpartition("/")[2], error.options or [])
+    return f"the YAML cannot be composed: {told}"
 
 
 def combinations(overrides: Sequence[str]) -> list[list[str]]:

@@ -12,9 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from omegaconf import OmegaConf
-
 from ganctl.annotations import shown
+from ganctl.components import plugin_mistakes
 from ganctl.composition import Composed, combinations, compose, register
 from ganctl.confdir import conf_dir
 from ganctl.errors import UserError
@@ -46,7 +45,7 @@ class Preparation:
     def __init__(self, composed: Composed) -> None:
         self.composed = composed
         self.tree = composed.tree.copy()
-        self.mistakes = list(composed.mistakes)
+        self.mistakes: list[str] = []
         self.resolver = Resolver(self.tree)
 
     def settings(self) -> Config:
@@ -54,13 +53,11 @@ class Preparation:
         own = self._own()
         node, description = self._dataset(own["plugins"])
         groups = {name: self._resolved(name) for name in ("loss", "augment", "model")}
-        self.mistakes += [self.resolver.located(mistake) for mistake in self.resolver.mistakes]
         if self.composed.sound:
             self._check_model(groups["model"], own, description)
-            self._check_use()
-        if self.mistakes:
-            raise UserError(*dict.fromkeys(self.mistakes))
-        assert description is not None
+        mistakes = [*self.composed.mistakes, *self.resolver.mistakes, *self.resolver.fresh(self.mistakes)]
+        if mistakes or description is None:
+            raise UserError(*dict.fromkeys(mistakes))
         rest = {
             "choices": self.composed.choices,
             "description": plain(description),
@@ -84,6 +81,7 @@ class Preparation:
                 "plugins: stand in a YAML file; name them on the command line, so that it is you who trusts them"
             )
             own["plugins"] = []
+        self.mistakes += _across(own)
         return own
 
     def _dataset(self, plugins: Sequence[str]) -> tuple[Any, "Description | None"]:
@@ -91,9 +89,7 @@ class Preparation:
         from ganctl.judging import describe
 
         node = self._resolved("dataset")
-        before = len(self.mistakes)
-        description = None if self.resolver.mistakes else describe(node, plugins, self.mistakes)
-        self.mistakes[before:] = [self.resolver.located(mistake) for mistake in self.mistakes[before:]]
+        description = None if self.resolver.failed else describe(node, plugins, self.mistakes)
         facts = STAND_IN if description is None else {"shape": list(description.shape), "classes": description.classes}
         self.tree["dataset"] = {**(node if isinstance(node, dict) else {}), **facts}
         return node, description
@@ -107,11 +103,12 @@ class Preparation:
         for name in ("every", "schedules"):
             model[name] = model.get(name) or {}
         without_labels = self._labels_absent(model, description)
-        known = description is not None and not without_labels and not self.resolver.mistakes
-        self.mistakes += without_labels
-        self.mistakes += [self.resolver.located(each) for each in judge(model, own["plugins"], sizes_known=known)]
+        known = description is not None and not without_labels and not self.resolver.failed
+        self.mistakes += without_labels + judge(model, own["plugins"], sizes_known=known)
         if description is not None and own["batch_size"] > description.count:
             self.mistakes.append(too_large(own["batch_size"], description.count))
+        if all(isinstance(model.get(key), dict) for key in MODEL_KEYS):
+            self._check_use(model)
 
     def _labels_absent(self, model: Config, description: "Description | None") -> list[str]:
         """The sentence for a model that asks for labels where there are none."""
@@ -125,12 +122,11 @@ class Preparation:
         cure = "choose dataset=cifar10" + (", or give one subfolder a class" if dataset == "folder" else "")
         return [f"model={model_name} needs labels, and dataset={dataset} has none; {cure}"]
 
-    def _check_use(self) -> None:
+    def _check_use(self, model: Config) -> None:
         """Settings that nothing reads: a model's own variables, and a loss or augmentation chosen in vain."""
         mentioned = self.resolver.mentioned
         used = {part for path in mentioned for part in path.split(".")}
-        model = self.tree.get("model")
-        for key in model if OmegaConf.is_dict(model) else ():
+        for key in model:
             if key not in MODEL_KEYS and key not in used:
                 self.mistakes.append(
                     f"model.{key}: nothing uses it{hint(f'model.{key}', [f'model.{k}' for k in MODEL_KEYS])}"
@@ -146,6 +142,14 @@ class Preparation:
 def plain(description: "Description") -> Config:
     """A dataset's description as it is saved."""
     return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(description).items()}
+
+
+def _across(own: Config) -> list[str]:
+    """Mistakes of the run's own settings that no setting shows alone."""
+    devices, size = own["device"], own["batch_size"]
+    uneven = isinstance(devices, list) and size % len(devices)
+    shares = [f"batch_size: {size}; must be a multiple of {len(devices)}, the number of devices"] if uneven else []
+    return shares + plugin_mistakes(own["plugins"])
 
 
 def too_large(batch_size: int, count: int) -> str:
@@ -166,6 +170,7 @@ def recheck(saved: Any, changes: Sequence[str] = ()) -> Config:
     given |= _changes(saved, changes, mistakes)
     own = settle(given, mistakes)
     own["trainer"] = settle_trainer(saved.get("trainer"), mistakes)
+    mistakes += _across(own)
     model = {
         **saved["model"],
         "every": saved["model"].get("every") or {},
@@ -201,7 +206,9 @@ def _changes(saved: Mapping[str, Any], changes: Sequence[str], mistakes: list[st
         if override is None:
             continue
         key, value = override.key_or_group, override.value()
-        if key in CHANGEABLE and not override.is_sweep_override():
+        if override.is_sweep_override():
+            mistakes.append(f"{text}: a run is resumed with one value; leave out the others")
+        elif key in CHANGEABLE and not override.is_delete():
             accepted[key] = value
         elif (old := _saved_value(saved, key)) != value or override.is_delete():
             mistakes.append(_refusal(text, key, old))

@@ -12,6 +12,8 @@ from ganctl.nearest import hint
 
 WHOLE = re.compile(r"\$\{([A-Za-z_]\w*(?:\.\w+)*)\}")  # the value is one other value
 PART = re.compile(r"\$\{[\s.]*([A-Za-z_]\w*(?:\.\w+)*)")  # another value stands somewhere in it
+MISSING = "???"
+SHOWN = 40  # letters of a path without end
 DEEPEST = 40  # levels; a tree deeper than this contains itself
 
 
@@ -22,8 +24,8 @@ class Resolver:
         self.tree = tree
         self.mistakes: list[str] = []
         self.origins: dict[str, str] = {}  # path -> the path that its value was taken from
+        self.failed: set[str] = set()  # paths that have no value
         self.mentioned: set[str] = set()  # paths that stand in any ${...}
-        self.keys = sorted(all_paths(OmegaConf.to_container(tree, resolve=False)))
 
     def plain(self, path: str) -> Any:
         """The value at a top-level key, resolved."""
@@ -31,22 +33,25 @@ class Resolver:
 
     def _child(self, parent: DictConfig | ListConfig, key: Any, path: str) -> Any:
         raw = raw_value(parent, key)
+        whole = None
         if isinstance(raw, str):
             self.mentioned.update(PART.findall(raw))
-            if whole := WHOLE.fullmatch(raw):
-                self.origins[path] = whole[1]
-        if raw == "???":
-            self.mistakes.append(f"{path}: must be given; write {path}=...")
-            return None
-        if path.count(".") > DEEPEST:
-            self.mistakes.append(f"{path}: contains itself")
-            return None
+            whole = WHOLE.fullmatch(raw)
+        if path.count(".") > DEEPEST or (whole and f"{path}.".startswith(f"{whole[1]}.")):
+            return self._fail(path, f"{path[:SHOWN]}: contains itself")
+        if raw == MISSING:
+            return self._fail(path, f"{path}: must be given; write {path}=...")
         try:
             value = parent[key]
         except (OmegaConfBaseException, RecursionError, ValueError) as error:
-            self.mistakes.append(f"{path}: {self._unresolved(raw, error)}")
-            return None
+            return self._fail(path, *self._unresolved(path, raw, error))
+        if whole:
+            self.origins[path] = whole[1]
         return self._value(value, path)
+
+    def _fail(self, path: str, *sentences: str) -> None:
+        self.failed.add(path)
+        self.mistakes += sentences
 
     def _value(self, value: Any, path: str) -> Any:
         if isinstance(value, DictConfig):
@@ -55,15 +60,23 @@ class Resolver:
             return [self._child(value, index, f"{path}.{index}") for index in range(len(value))]
         if value is None or isinstance(value, str | int | float | bool):
             return value
-        self.mistakes.append(f"{path}: {type(value).__name__} is not a plain value; write a text or a number")
-        return None
+        return self._fail(path, f"{path}: {type(value).__name__} is not a plain value; write a text or a number")
 
-    def _unresolved(self, raw: Any, error: Exception) -> str:
+    def _unresolved(self, path: str, raw: Any, error: Exception) -> Iterable[str]:
+        """Why a value cannot be had; nothing where that is told at the place it is taken from."""
         text = raw if isinstance(raw, str) else ""
-        missing = [name for name in PART.findall(text) if name not in self.keys]
+        written = OmegaConf.to_container(self.tree, resolve=False)
+        keys = sorted(all_paths(written))
+        missing = [name for name in PART.findall(text) if name not in keys]
         if missing and ":" not in text:  # ${oc.env:HOME} calls a function
-            return f"{text} finds nothing{hint(missing[0], self.keys)}"
-        return f"{shown(raw)} cannot be resolved: {first_line(error)}"
+            yield f"{path}: {text} finds nothing{hint(missing[0], keys)}"
+        elif not told_elsewhere(text, written):
+            yield f"{path}: {shown(raw)} cannot be resolved: {first_line(error)}"
+
+    def fresh(self, mistakes: Iterable[str]) -> list[str]:
+        """Mistakes at the paths that a user would change, without those that only follow from a missing value."""
+        located = [(mistake.partition(": ")[0], self.located(mistake)) for mistake in mistakes]
+        return [sentence for path, sentence in located if not {path, sentence.partition(": ")[0]} & self.failed]
 
     def located(self, mistake: str) -> str:
         """The mistake with the path that a user would change: `loss.penalties.0` for `model.game.penalties.0`."""
@@ -88,6 +101,20 @@ def raw_value(parent: DictConfig | ListConfig, key: Any) -> Any:
     if isinstance(node, DictConfig | ListConfig) and not (node._is_interpolation() or node._is_missing()):
         return None
     return node._value()
+
+
+def told_elsewhere(text: str, written: Any) -> bool:
+    """Whether a chain of ${...} ends at a value that must be given, or at one that finds nothing itself."""
+    for _ in range(DEEPEST):
+        if not (whole := WHOLE.fullmatch(text)):
+            return False
+        node = written
+        for part in whole[1].split("."):
+            node = node.get(part) if isinstance(node, dict) else None
+        if node == MISSING or not isinstance(node, str):
+            return True
+        text = node
+    return False
 
 
 def all_paths(node: Any, prefix: str = "") -> Iterable[str]:

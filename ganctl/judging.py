@@ -1,6 +1,7 @@
 """Whether a resolved config can be played: every component, size, label, turn and optimizer, all mistakes at once."""
 
 import inspect
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -69,8 +70,9 @@ def _turns(node: Any, plugins: Sequence[str], mistakes: list[str]) -> list[str] 
 
 @contextmanager
 def aside() -> Iterator[None]:
-    """Draws no random number that training would miss."""
-    with torch.random.fork_rng(devices=[]):
+    """Draws no random number that training would miss, and keeps PyTorch's remarks on impossible sizes to itself."""
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         yield
 
 

@@ -3,9 +3,10 @@
 import re
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields
+from types import NoneType
 from typing import Any, get_type_hints
 
-from ganctl.annotations import shown
+from ganctl.annotations import alternatives, shown
 from ganctl.build import Binder
 from ganctl.nearest import hint
 from ganctl.schema import Rule, TrainConfig, TrainerConfig, quantity
@@ -46,11 +47,9 @@ def _settled(each: Field[Any], annotation: Any, given: Mapping[str, Any], path: 
     value = given.get(each.name, _default(each))
     rule: Rule = each.metadata["rule"]
     try:
-        return (
-            _quantity(value, rule, path)
-            if rule.quantity and value is not None
-            else _typed(value, annotation, rule, path)
-        )
+        if rule.quantity and (value is not None or NoneType not in alternatives(annotation)):
+            return _quantity(value, rule, path)
+        return _typed(value, annotation, rule, path)
     except ValueError as error:
         mistakes += error.args
     fallback = _default(each)
