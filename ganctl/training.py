@@ -4,7 +4,7 @@ import logging
 import random
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytorch_lightning as pl
@@ -19,9 +19,9 @@ from ganctl.callbacks.recorder import Recorder
 from ganctl.callbacks.reporting import Reporting
 from ganctl.callbacks.restoring import Restoring
 from ganctl.callbacks.stopping import Stopping
-from ganctl.data.dataset import Table
+from ganctl.data.dataset import Dataset, Table
 from ganctl.data.stream import Stream, fixed
-from ganctl.devices import Placement, place, precision_of, use_threads
+from ganctl.devices import Placement, place, precision_of, set_up_cpu
 from ganctl.errors import INTERRUPTED, NotFinite, Stopped
 from ganctl.games.game import Game
 from ganctl.logs import logged_to
@@ -30,6 +30,9 @@ from ganctl.runs import Run
 from ganctl.schema import quantity
 from ganctl.status import State
 
+if TYPE_CHECKING:
+    from ganctl.callbacks.evaluation import Evaluating
+
 log = logging.getLogger("ganctl")
 Config = dict[str, Any]
 COLUMNS = 8  # of a sample grid
@@ -37,21 +40,21 @@ COLUMNS = 8  # of a sample grid
 
 def train(settings: Config, *, run: Run | None = None, callbacks: Sequence[pl.Callback] = ()) -> Config:
     """Train from the first image on, as `ganctl.config.prepare` settled it; returns the content of result.json."""
-    use_threads(settings["trainer"]["threads"])
+    set_up_cpu(settings["trainer"]["threads"])
     placement = place(settings["device"])
     images = quantity(settings["images"])
     run = run or runs.create(runs.outputs_root(), settings["name"], settings, settings["choices"], images)
     return play(settings, placement, run, state=None, callbacks=callbacks)
 
 
-def resume(run: Run, settings: Config) -> Config:
+def resume(run: Run, settings: Config, *, callbacks: Sequence[pl.Callback] = ()) -> Config:
     """Continue a run from its last good checkpoint, bit for bit as if it had never stopped."""
-    use_threads(settings["trainer"]["threads"])
+    set_up_cpu(settings["trainer"]["threads"])
     placement = place(settings["device"])
     found = checkpoint.load_newest_good(run)
     for notice in found.notices:
         log.warning(notice)
-    return play(settings, placement, run, state=found.content)
+    return play(settings, placement, run, state=found.content, callbacks=callbacks)
 
 
 def dry_run(settings: Config) -> None:
@@ -103,19 +106,20 @@ class Session:
 
     def play(self) -> Config:
         """Train to the end; Stopped after a signal, NotFinite when numbers are lost."""
-        table = parts.dataset_of(self.settings).open(self.placement.torch_device)
+        dataset = parts.dataset_of(self.settings)
+        table = dataset.open(self.placement.torch_device)
         seed_everything(self.settings["seed"])
         game = parts.game_of(self.settings).to(memory_format=torch.channels_last)
         module = parts.module_of(self.settings, game)
         if self.settings["compile"]:
             compile_networks(game)
-        self.prepare(table, game)
+        self.prepare(dataset, table, game)
         began = time.monotonic()
         trainer = self.trainer()
         trainer.fit(module, train_dataloaders=self.stream(table, game))
         return self.conclude(module, time.monotonic() - began)
 
-    def prepare(self, table: Table, game: Game) -> None:
+    def prepare(self, dataset: Dataset, table: Table, game: Game) -> None:
         """The callbacks, in the order in which a round's end meets them."""
         trainer, images = self.settings["trainer"], self.images
         count = trainer["preview"]
@@ -127,17 +131,34 @@ class Session:
         stateful: dict[str, pl.Callback] = {"recorder": self.recorder}
         every, keep = interval(self.settings["checkpoint_every"]), self.settings["keep"]
         self.checkpoints = Checkpoints(self.run, self.settings, every, keep, stateful)
+        self.evaluating = self.evaluation(dataset, table, game)
+        if self.evaluating is not None:
+            stateful["evaluating"] = self.evaluating
         progress = ShowProgress(images, self.recorder)
         self.callbacks = [
             self.stopping,
             self.recorder,
             self.reporting,
             self.gallery,
+            *([self.evaluating] if self.evaluating else []),
             self.checkpoints,
             progress,
             *self.guests,
             *([Restoring(self.state, stateful)] if self.state else []),
         ]
+
+    def evaluation(self, dataset: Dataset, table: Table, game: Game) -> "Evaluating | None":
+        """Scores while training, where they are asked for."""
+        every, watch = interval(self.settings["evaluate_every"]), self.settings["early_stop"]
+        if every is None:
+            return None
+        from ganctl.callbacks.evaluation import Evaluating
+        from ganctl.metrics.evaluation import FILE
+        from ganctl.metrics.panels import quick_panel
+
+        judge = quick_panel(self.settings, dataset, table, game, watch, self.placement.torch_device)
+        file, keep_best = self.run.folder / FILE, self.checkpoints.keep_best
+        return Evaluating(judge, file, every, keep_best, watch, stop=watch is not None)
 
     def stream(self, table: Table, game: Game) -> Stream:
         """Batches from where training stands."""
@@ -180,6 +201,7 @@ class Session:
             "seconds": round(self.reporting.seconds, 3),
             "images_per_second": round(self.reporting.speed(module.images_seen), 1),
             "losses": self.recorder.latest,
+            "best": self.evaluating.best if self.evaluating else None,
             "folder": str(self.run.folder),
             "choices": self.settings["choices"],
         }

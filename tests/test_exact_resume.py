@@ -1,0 +1,166 @@
+"""Killed at any moment and resumed, a run ends bit for bit as the uninterrupted one: every conf/model/*.yaml.
+
+Each training is a process of its own, forked (so that PyTorch is imported once) and ended by a real SIGKILL.
+"""
+
+import os
+import random
+import re
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytorch_lightning as pl
+
+from ganctl import checkpoint, runs, training
+from ganctl.config import compose, prepare, recheck
+from ganctl.content import fingerprint
+
+CONF = Path(__file__).resolve().parents[1] / "conf"
+PRESET = re.compile(r"_(\d+|cifar10|ffhq\d*|celeba\d*)$")  # paper-size forms: the same classes, too large for a test
+MODELS = sorted(path.stem for path in (CONF / "model").glob("*.yaml") if not PRESET.search(path.stem))
+BATCH, ROUNDS = 8, 26
+COUNT = 60  # pictures: epochs end in the middle of batches
+LARGE = 1_000_000_000
+
+
+def settings_of(model: str, *overrides: str) -> dict[str, Any]:
+    data = ["dataset=random", "dataset.shape=[1,16,16]", "dataset.classes=3", f"dataset.count={COUNT}"]
+    length = [f"images={BATCH * ROUNDS}", f"batch_size={BATCH}", "checkpoint_every=32", "sample_every=64", "keep=2"]
+    fixed = ["device=cpu", "trainer.threads=1", "trainer.log_every=3", "trainer.preview=4"]
+    return prepare(compose([f"model={model}", *data, *length, *fixed, *overrides]))
+
+
+def forked(work: Callable[[], Any], log: Path) -> int:
+    """Run `work` in a process of its own; returns its pid."""
+    child = os.fork()
+    if child:
+        return child
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    sys.stdout = sys.stderr = os.fdopen(descriptor, "w", buffering=1)
+    code = 1
+    try:
+        work()
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+def ended(pid: int) -> int:
+    """Wait; 0 for a good end, negative for the signal that killed it."""
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+class Kill(pl.Callback):
+    """SIGKILL to ourselves once a round is over, before anything of it is saved."""
+
+    def __init__(self, rounds: int) -> None:
+        self.rounds = rounds
+
+    def on_train_batch_end(self, trainer: pl.Trainer, module: Any, *_: Any) -> None:
+        if module.rounds == self.rounds:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def begin_or_resume(settings: dict[str, Any], folder: Path, *callbacks: pl.Callback) -> None:
+    """What a user does: train, and after every interruption resume, or begin anew if nothing was saved yet."""
+    run = runs.Run(folder)
+    if run.exists() and runs.available(run):
+        training.resume(run, recheck(runs.read_config(run)), callbacks=callbacks)
+    elif run.exists():
+        training.train(settings, run=run, callbacks=callbacks)
+    else:
+        os.environ["GANCTL_OUTPUTS"] = str(folder.parent)
+        training.train({**settings, "name": folder.name}, callbacks=callbacks)
+
+
+def train_through(settings: dict[str, Any], folder: Path, kills: list[int]) -> None:
+    """Train to the end, killed after each of the given rounds."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    log = folder.parent / f"{folder.name}.log"
+    for rounds in kills:
+        code = ended(forked(lambda rounds=rounds: begin_or_resume(settings, folder, Kill(rounds)), log))
+        assert code == -signal.SIGKILL, log.read_text()[-3000:]
+    assert ended(forked(lambda: begin_or_resume(settings, folder), log)) == 0, log.read_text()[-3000:]
+
+
+def outcome(folder: Path) -> dict[str, str]:
+    """Fingerprints of everything the checkpoint holds but its config (which has the run's name), and of the losses."""
+    content = checkpoint.load(folder / "checkpoints" / "last.ckpt")
+    prints = {name: fingerprint(value) for name, value in content.items() if name != "config"}
+    return {**prints, "metrics.csv": (folder / "metrics.csv").read_text()}
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_killed_and_resumed_ends_bit_for_bit_the_same(model: str, tmp_path: Path) -> None:
+    settings = settings_of(model)
+    chance = random.Random(model)
+    kills = sorted({chance.randint(5, 12), chance.randint(13, ROUNDS - 1)})
+    train_through(settings, tmp_path / "whole", [])
+    train_through(settings, tmp_path / "killed", kills)
+    assert outcome(tmp_path / "killed") == outcome(tmp_path / "whole"), f"killed after rounds {kills}"
+    pictures = [sorted((tmp_path / name / "samples").glob("0*.png")) for name in ("whole", "killed")]
+    assert [p.read_bytes() for p in pictures[0]] == [p.read_bytes() for p in pictures[1]]
+
+
+def test_adaptive_augmentation_and_lazy_penalties_resume_exactly(tmp_path: Path) -> None:
+    settings = settings_of(
+        "dcgan", "augment=ada", "augment.strength=0.5", "loss=r1", "model.game.discriminator.norm=none"
+    )
+    train_through(settings, tmp_path / "whole", [])
+    train_through(settings, tmp_path / "killed", [6, 19])
+    assert outcome(tmp_path / "killed") == outcome(tmp_path / "whole")
+
+
+def test_sampling_and_saving_leave_training_as_it_was(tmp_path: Path) -> None:
+    often = settings_of("dcgan", "sample_every=8", "checkpoint_every=8")
+    never = settings_of("dcgan", "sample_every=null", "checkpoint_every=null")
+    train_through(often, tmp_path / "often", [])
+    train_through(never, tmp_path / "never", [])
+    assert outcome(tmp_path / "often") == outcome(tmp_path / "never")
+
+
+def killed_at_random(settings: dict[str, Any], folder: Path, kills: int, chance: random.Random) -> int:
+    """SIGKILL from outside at random moments, then resume; until `kills` were given. Returns how many hit training."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    log, given = folder.parent / "soak.log", 0
+    while True:
+        pid = forked(lambda: begin_or_resume(settings, folder), log)
+        if given < kills:
+            time.sleep(chance.uniform(0.3, 2.0))
+            os.kill(pid, signal.SIGKILL)
+        code = ended(pid)
+        assert code in (0, -signal.SIGKILL), log.read_text()[-3000:]
+        if code == 0:
+            return given
+        given += 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("temporary", ["same", "other"])
+def test_a_hundred_kills_at_random_moments(temporary: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`other`: the temporary folder on another filesystem, where a rename is a copy."""
+    if temporary == "other":
+        monkeypatch.setenv("TMPDIR", "/dev/shm")
+    chance, total = random.Random(temporary), 0
+    settings = settings_of("dcgan", "checkpoint_every=16", "images=4000", "dataset.shape=[1,32,32]")
+    train_through(settings, tmp_path / "whole", [])
+    expected = outcome(tmp_path / "whole")
+    attempt = 0
+    while total < 60:
+        folder = tmp_path / f"killed{attempt}"
+        total += killed_at_random(settings, folder, 60 - total, chance)
+        assert outcome(folder) == expected
+        leftovers = [path for path in folder.rglob("*") if ".part-" in path.name or ".old-" in path.name]
+        assert not leftovers
+        attempt += 1
+    print(f"{total} kills, {attempt} runs, temporary folder: {temporary}")
