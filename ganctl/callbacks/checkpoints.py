@@ -34,14 +34,23 @@ class Checkpoints(pl.Callback):
 
     def save(self, module: GameModule, *, numbered: bool) -> None:
         """Write the state of this round; NotFinite, and nothing written, if a weight is not finite."""
-        with torch.random.fork_rng([module.device] if module.device.type == "cuda" else []):
-            module.average.measure(module.game)
-        content = {**capture(module, self.callbacks), "config": self.config}
-        check_weights(content, module.rounds)
+        content = self.content(module)
         checkpoint.save(self.run.checkpoints / "last.ckpt", content)
         if numbered and self.keep > 0:
             checkpoint.save(numbered_path(self.run, module.images_seen), content)
             prune(self.run, self.keep)
+
+    def keep_best(self, module: GameModule) -> None:
+        """Write this round's state as best.ckpt; the one before it makes way."""
+        checkpoint.save(self.run.checkpoints / "best.ckpt", self.content(module))
+
+    def content(self, module: GameModule) -> dict[str, Any]:
+        """What a checkpoint holds, with the averages' batch statistics measured anew."""
+        with torch.random.fork_rng([module.device] if module.device.type == "cuda" else []):
+            module.average.measure(module.game)
+        content = {**capture(module, self.callbacks), "config": self.config}
+        check_weights(content, module.rounds)
+        return content
 
 
 def check_weights(content: dict[str, Any], rounds: int) -> None:

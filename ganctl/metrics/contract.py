@@ -6,8 +6,7 @@ from importlib.metadata import version
 from typing import Any
 
 from ganctl.errors import UserError
-
-LOWER_IS_BETTER = frozenset({"fd", "kd", "kl", "l1", "lpips", "duplicates"})
+from ganctl.metrics.keys import LOWER_IS_BETTER
 
 
 @dataclass(frozen=True)

@@ -64,19 +64,19 @@ class Rows(Dataset):
         return self.values[index]
 
 
-def fewest(metric: str, features: Features) -> int:
+def fewest(metric: str, feature_size: int, classes: int = 0) -> int:
     """How many pictures a metric needs on each side to mean anything."""
     if metric == "fd":
-        return features.values.shape[1]  # fewer leave directions in which the covariance is blind
+        return feature_size  # fewer leave directions in which the covariance is blind
     if metric == "is":
-        classes = 0 if features.logits is None else features.logits.shape[1]
         return SPLITS * max(FEWEST_A_SPLIT, min(classes, 100))
     return {"kd": FEWEST_KERNEL, "pr": FEWEST_NEIGHBOURS}[metric]
 
 
 def demand_enough(metric: str, samples: Features, reals: Features) -> None:
     """Raise UserError with the number that is needed."""
-    needed = fewest(metric, samples)
+    classes = 0 if samples.logits is None else samples.logits.shape[1]
+    needed = fewest(metric, samples.values.shape[1], classes)
     if len(samples) < needed:
         raise UserError(f"n: {len(samples):,} samples; {metric} needs {needed:,} here; set n={needed} or more")
     if len(reals) < needed and metric != "is":

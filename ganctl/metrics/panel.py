@@ -15,26 +15,10 @@ from ganctl.metrics.evaluation import Evaluation
 from ganctl.metrics.extractors import Extractor
 from ganctl.metrics.fidelity import Measured, fidelity
 from ganctl.metrics.isolation import isolated
+from ganctl.metrics.keys import CLASSES, FEATURES, NAMES, PIXELS, demand, scores_of
 from ganctl.metrics.reals import Reals
 from ganctl.metrics.sheets import Sheet, drawn, sheet
 
-FEATURES, CLASSES, PIXELS = ("fd", "kd", "is", "pr"), ("coverage", "conditional"), ("diversity", "memorisation")
-METRICS = (*FEATURES, *CLASSES, *PIXELS)
-NAMES = {
-    "fd": "FD",
-    "kd": "KD",
-    "is": "IS",
-    "precision": "precision",
-    "recall": "recall",
-    "modes": "classes seen",
-    "covered": "classes covered",
-    "kl": "reverse KL of classes",
-    "conditional": "conditional accuracy",
-    "diversity": "diversity ratio",
-    "neighbours": "nearest-neighbour ratio",
-    "duplicates": "duplicate share",
-    "memorised": "nearest-training ratio",
-}
 OF_FEATURES = ("fd", "kd", "is", "precision", "recall")
 OF_CLASSES = ("modes", "covered", "kl", "conditional")
 
@@ -68,13 +52,18 @@ class Panel:
     ) -> None:
         self.reals, self.metrics, self.count, self.seed = reals, tuple(metrics), count, seed
         self.extractor, self.classifier, self.device = extractor, classifier, torch.device(device)
-        demand_known(self.metrics, classifier)
+        demand(self.metrics, (*FEATURES, *(CLASSES if classifier else ()), *PIXELS), "metrics")
         self.eyes = list(dict.fromkeys((extractor, *([classifier] if classifier else []))))
         rows = reals.order()[:reference]
         self.real = sheet(reals.batches(rows), self.eyes, self.device)
         self.wished = labels_to_wish(self.real.label, count)
         self.contract = self.terms(averaged)
         self.floors = self.measure_floors()
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Of the scores that an evaluation gives; `conditional` only where the game takes labels."""
+        return scores_of(self.metrics)
 
     def terms(self, averaged: bool) -> Contract:
         """The conditions of the scores on features."""
@@ -186,14 +175,3 @@ def labels_to_wish(labels: Tensor | None, count: int) -> Tensor | None:
     if labels is None:
         return None
     return labels[torch.arange(count) % len(labels)]
-
-
-def demand_known(metrics: Sequence[str], classifier: Extractor | None) -> None:
-    """Raise UserError for unknown metrics, and for those on classes where there are none."""
-    from ganctl.nearest import hint
-
-    for metric in metrics:
-        if metric not in METRICS:
-            raise UserError(f"metrics: no metric {metric!r}{hint(metric, METRICS)}; there are {', '.join(METRICS)}")
-        if metric in CLASSES and classifier is None:
-            raise UserError(f"metrics: {metric} needs labelled data of two classes or more; leave it out")

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -9,6 +10,7 @@ from ganctl.metrics.coverage import histogram, reverse_kl
 
 COUNT = 2_500  # samples that the protocol scores
 NEAR = 3.0  # standard deviations within which a point is of high quality
+PALE, DARK = (255, 205, 160), (20, 60, 160)  # colours of a scatter plot: the modes, the points
 
 
 @dataclass(frozen=True)
@@ -36,3 +38,16 @@ def score_points(points: Tensor, centres: Tensor, deviation: float) -> PointScor
         kl=reverse_kl(histogram(good, total), even) if len(good) else float("inf"),
         counts=tuple(counts.tolist()),
     )
+
+
+def scatter(points: Tensor, centres: Tensor, deviation: float, side: int = 400) -> np.ndarray:
+    """Points [N, 2] in [-1, 1] as dark dots, centres with their 3 deviations as pale discs: [side, side, 3] uint8."""
+    axis = (torch.arange(side) + 0.5) / side * 2 - 1
+    pixels = torch.stack(torch.meshgrid(axis, -axis, indexing="xy"), -1).view(-1, 2)  # y points up
+    radius = max(NEAR * deviation, 3 / side)
+    disc = (torch.cdist(pixels, centres.float()).min(1).values < radius).view(side, side)
+    picture = torch.full((side, side, 3), 255, dtype=torch.uint8)
+    picture[disc] = torch.tensor(PALE, dtype=torch.uint8)
+    column, row = (((points.T.float().clamp(-1, 1) + 1) / 2 * side).long().clamp_max(side - 1)).unbind(0)
+    picture[side - 1 - row, column] = torch.tensor(DARK, dtype=torch.uint8)
+    return picture.numpy()

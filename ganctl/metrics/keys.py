@@ -1,0 +1,84 @@
+"""Names: what can be asked for by metrics=, and what each score is called. Imports nothing heavy."""
+
+from collections.abc import Collection, Sequence
+
+from ganctl.errors import UserError
+from ganctl.nearest import hint
+
+FEATURES = ("fd", "kd", "is", "pr")  # on an extractor's features
+CLASSES = ("coverage", "conditional")  # on a classifier's classes
+PIXELS = ("diversity", "memorisation")  # straight on pixels
+POINTS = ("points",)
+PAIRS = ("psnr", "ssim", "l1", "lpips")
+METRICS = {
+    "fd": "Frechet distance: FID with extractor=inception",
+    "kd": "kernel distance: KID with extractor=inception",
+    "is": "Inception score",
+    "pr": "precision and recall",
+    "coverage": "which classes are drawn, and how often",
+    "conditional": "whether the wished class is the one drawn",
+    "diversity": "variety, and copies among the samples",
+    "memorisation": "nearness to the training pictures",
+    "points": "modes, high-quality share and KL of ring8 and grid25",
+    "psnr": "peak signal-to-noise ratio in dB, of pictures with a target",
+    "ssim": "structural similarity, of pictures with a target",
+    "l1": "mean absolute difference, of pictures with a target",
+    "lpips": "perceptual distance, of pictures with a target",
+}
+NAMES = {
+    "fd": "FD",
+    "kd": "KD",
+    "is": "IS",
+    "precision": "precision",
+    "recall": "recall",
+    "covered": "classes covered",
+    "modes": "modes seen",
+    "kl": "reverse KL",
+    "conditional": "conditional accuracy",
+    "diversity": "diversity ratio",
+    "neighbours": "nearest-neighbour ratio",
+    "duplicates": "duplicate share",
+    "memorised": "nearest-training ratio",
+    "high_quality": "high-quality share",
+    "psnr": "PSNR",
+    "ssim": "SSIM",
+    "l1": "L1",
+    "lpips": "LPIPS",
+}
+GROUPS = {
+    "precision": "pr",
+    "recall": "pr",
+    "covered": "coverage",
+    "modes": "coverage",
+    "kl": "coverage",
+    "neighbours": "diversity",
+    "duplicates": "diversity",
+    "memorised": "memorisation",
+    "high_quality": "points",
+}  # score -> the metric that takes it, where the two differ in name
+LOWER_IS_BETTER = frozenset({"fd", "kd", "kl", "l1", "lpips", "duplicates"})
+
+
+def scores_of(metrics: Sequence[str]) -> tuple[str, ...]:
+    """Keys of the scores that these metrics give."""
+    return tuple(key for key in NAMES if GROUPS.get(key, key) in metrics)
+
+
+def parse(text: str | None) -> tuple[str, ...] | None:
+    """`fd,coverage` -> (fd, coverage); None stays None: the usual ones. Raises UserError naming every unknown one."""
+    if text is None:
+        return None
+    names = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    demand(names, METRICS, "metrics")
+    return names
+
+
+def demand(names: Sequence[str], accepted: Collection[str], option: str) -> None:
+    """Raise UserError naming every one that is not accepted."""
+    listed = ", ".join(accepted)
+    wrong = [name for name in names if name not in accepted]
+    mistakes = [f"{option}: no metric {name!r} here{hint(name, accepted)}; there are {listed}" for name in wrong]
+    if not names:
+        mistakes = [f"{option}: none given; there are {listed}"]
+    if mistakes:
+        raise UserError(*mistakes)

@@ -1,0 +1,163 @@
+"""From a run's settings to the panel that scores it: which metrics, which extractor, which real pictures."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from ganctl.data.dataset import Dataset, Table
+from ganctl.data.points import Points
+from ganctl.data.stacked import Stacked
+from ganctl.errors import UserError
+from ganctl.games.game import Game, Generative
+from ganctl.metrics.evaluation import Evaluation
+from ganctl.metrics.extractors import Extractor, ExtractorName, choose
+from ganctl.metrics.fidelity import fewest
+from ganctl.metrics.keys import CLASSES, FEATURES, GROUPS, METRICS, PIXELS, POINTS, demand
+from ganctl.metrics.panel import Panel
+from ganctl.metrics.pointpanel import PointPanel
+from ganctl.metrics.points import COUNT
+from ganctl.metrics.reals import Reals
+
+log = logging.getLogger("ganctl")
+REFERENCE, REFERENCE_OF_PAPERS = 10_000, 50_000  # real pictures, at most; the larger number for Inception
+
+
+class Judge(Protocol):
+    """Scores a generator; whatever concerns the data was prepared before."""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Of the scores that an evaluation gives."""
+
+    def evaluate(self, game: Generative, images_seen: int) -> Evaluation:
+        """The game must be in eval mode. Raises NotFinite where samples are not finite."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the user asks for."""
+
+    metrics: Sequence[str] | None = None  # None: all that the data and the extractor allow
+    among: Sequence[str] = tuple(METRICS)  # with metrics=None: only these
+    count: int | None = None  # None: 10,000 pictures or 2,500 points
+    extractor: ExtractorName = "auto"
+    weights: Path | None = None
+    download: bool = False
+    seed: int = 0
+    averaged: bool = True
+
+
+QUICK = ("fd", "coverage", "conditional", "diversity")  # while training
+QUICK_COUNT = 2_048  # samples; enough for the 2,048 features of Inception
+
+
+def quick_panel(
+    settings: Mapping[str, Any], dataset: Dataset, table: Table, game: Game, watch: str | None, device: torch.device
+) -> Judge:
+    """For evaluations while training: seconds each. watch: key of a score that must be among them."""
+    extra = [] if watch is None else [GROUPS.get(watch, watch)]
+    among = tuple(dict.fromkeys((*QUICK, *extra)))
+    count = None if isinstance(dataset, Points) else QUICK_COUNT
+    panel = panel_of(settings, dataset, table, game, Wanted(among=among, count=count), device)
+    if watch is not None:
+        demand([watch], panel.keys, "early_stop")
+    return panel
+
+
+def panel_of(
+    settings: Mapping[str, Any], dataset: Dataset, table: Table, game: Game, wanted: Wanted, device: torch.device
+) -> Judge:
+    """The panel for a run's dataset (as its config built it) and game. Raises UserError in words."""
+    if not isinstance(game, Generative):
+        kind = type(game).__name__
+        raise UserError(f"metrics: {kind} makes pictures from pictures, and only generators from noise are scored yet")
+    name = name_of(settings)
+    if isinstance(dataset, Points):
+        if wanted.metrics is not None:
+            demand(wanted.metrics, POINTS, "metrics")
+        count = wanted.count or COUNT
+        return PointPanel(dataset, name, count=count, seed=wanted.seed, device=device, averaged=wanted.averaged)
+    split = str(settings["dataset"].get("split", "all"))
+    return picture_panel(Reals(name, split, dataset.describe(), table), dataset, wanted, device)
+
+
+def picture_panel(reals: Reals, dataset: Dataset, wanted: Wanted, device: torch.device) -> Panel:
+    """Extractor and classifier for these pictures, and what they can measure of the metrics wanted."""
+    demand_classes(wanted.metrics or (), reals.classes)
+    classes = reals.classes
+    choice: dict[str, Any] = {
+        "channels": reals.description.shape[0],
+        "labelled": reals.labelled if classes else None,
+        "classes": classes,
+        "parts": 3 if isinstance(dataset, Stacked) else 1,
+    }
+    extractor = choose(wanted.extractor, weights=wanted.weights, download=wanted.download, device=device, **choice)
+    classifier = classifier_beside(extractor, wanted.metrics, choice)
+    reference = min(len(reals.table), REFERENCE_OF_PAPERS if extractor.name == "inception" else REFERENCE)
+    return Panel(
+        reals,
+        possible(extractor, classifier, reference, wanted.among) if wanted.metrics is None else wanted.metrics,
+        extractor,
+        classifier,
+        count=wanted.count or REFERENCE,
+        reference=reference,
+        seed=wanted.seed,
+        device=device,
+        averaged=wanted.averaged,
+    )
+
+
+def demand_classes(metrics: Sequence[str], classes: int) -> None:
+    """Raise UserError for metrics that pictures do not have, and for those on classes where there are none."""
+    demand(metrics or FEATURES, (*FEATURES, *CLASSES, *PIXELS), "metrics")
+    asked = [metric for metric in metrics if metric in CLASSES]
+    if asked and classes < 2:
+        have = "has one class" if classes == 1 else "has no classes"
+        raise UserError(
+            f"metrics: {asked[0]} needs labelled data of two classes or more, and this {have}; leave it out"
+        )
+
+
+def classifier_beside(extractor: Extractor, metrics: Sequence[str] | None, choice: dict[str, Any]) -> Extractor | None:
+    """What tells the data's classes apart: the extractor itself, or a classifier beside it where that is wanted."""
+    if extractor.name == "classifier":
+        return extractor
+    asked = metrics is not None and any(metric in CLASSES for metric in metrics)
+    if choice["classes"] < 2 or (metrics is not None and not asked):
+        return None
+    try:
+        return choose("classifier", **choice)
+    except UserError as error:
+        if asked:
+            raise
+        log.info("Classes are not counted: %s", str(error).removeprefix("extractor: ").partition(";")[0])
+        return None
+
+
+def possible(
+    extractor: Extractor, classifier: Extractor | None, reference: int, among: Sequence[str]
+) -> tuple[str, ...]:
+    """Those metrics that there are real pictures enough for; says which are left out."""
+    found = [*PIXELS, *(CLASSES if classifier else ())]
+    for metric in FEATURES:
+        if metric not in among or (metric == "is" and not extractor.classes):
+            continue
+        needed = fewest(metric, extractor.feature_size, extractor.classes)
+        if metric == "is" or reference >= needed:
+            found.append(metric)
+        else:
+            log.info("%s is left out: it needs %d real pictures, and there are %d", metric, needed, reference)
+    return tuple(metric for metric in among if metric in found)
+
+
+def name_of(settings: Mapping[str, Any]) -> str:
+    """What the dataset is called: the option that was chosen, and for a folder its place."""
+    node = settings["dataset"]
+    chosen = (settings.get("choices") or {}).get("dataset") or str(node["_target_"]).rsplit(".", 1)[-1]
+    shape = "x".join(map(str, settings["description"]["shape"]))
+    place = Path(str(node["root"])).name if chosen == "folder" and node.get("root") else ""
+    return " ".join(part for part in (chosen, place, shape) if part)
