@@ -43,18 +43,19 @@ def album(source: Source, listing: Listing, frame: Frame) -> Album:
 
     Cached by content, so that a changed, added or renamed file is noticed however it came about.
     """
-    names, contents = listing.names, source.digests(listing.names)
-    key = key_of("album", frame, names, contents, sorted(listing.refused))
+    safe = [name for name in listing.names if name not in listing.refused]  # a pipe is not even to be opened
+    contents = source.digests(safe)
+    key = key_of("album", frame, safe, contents, sorted(listing.refused.items()))
 
     def build(draft: Draft) -> Mapping[str, Any]:
         about = develop(source, listing, frame, draft)
-        if source.digests(names) != contents:
+        if source.digests(safe) != contents:
             raise UserError(f"dataset.root: pictures in {str(source.path)!r} changed while they were read; start again")
         return about
 
     made = entry("pictures", key, build)
     unreadable = made.about["unreadable"]
-    kept = tuple(name for name in names if name not in unreadable)
+    kept = tuple(name for name in safe if name not in unreadable)
     report(source, len(kept), made.about["done"], Counter(contents))
     return Album(made.tensor("images").permute(0, 3, 1, 2), kept, unreadable, str(made.folder / LIST))
 

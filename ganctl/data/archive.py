@@ -38,7 +38,7 @@ class ZipSource(Source):
         sorter = Sorter()
         for member in members:
             name = member.filename.removeprefix(self.inside)
-            if member.filename.startswith(self.inside) and not member.is_dir() and not hidden(name):
+            if member.filename.startswith(self.inside) and not member.is_dir() and not hidden(name.replace("\\", "/")):
                 doubted = doubt(member, times[member.filename])
                 sorter.add(name, doubted, lambda name=name: self.beginning(name))  # type: ignore[misc]
         return sorter.listing()

@@ -77,7 +77,11 @@ class Draft:
             with file.open("rb") as opened:
                 os.fsync(opened.fileno())
         self.folder.chmod(0o755)  # mkdtemp made it private
-        os.rename(self.folder, target)
+        try:
+            os.rename(self.folder, target)
+        except OSError:
+            if not finished(target):  # else another process was faster, where locks do not work
+                raise
 
 
 def entry(kind: str, key: str, build: Callable[[Draft], Mapping[str, Any]]) -> Entry:
@@ -138,6 +142,6 @@ def explained(shelf: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise GanctlError(f"{shelf}: the disk is full; free some space or set GANCTL_CACHE=FOLDER") from error
-        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EEXIST):
             raise UserError(f"{shelf}: cannot be written; set GANCTL_CACHE to a folder that can") from error
         raise

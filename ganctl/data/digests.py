@@ -25,6 +25,8 @@ def digests(paths: Sequence[Path]) -> list[str]:
     (ctime) cannot be set by a user, so a file replaced by one of the same size and date is noticed.
     """
     paths = [path.absolute() for path in paths]
+    if not paths:
+        return []
     place = cache_folder() / "digests" / f"{key_of(os.path.commonpath(paths))}.json"
     memory = recall(place)
     with ThreadPoolExecutor(cores()) as pool:

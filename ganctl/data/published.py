@@ -12,7 +12,7 @@ from torch.nn.functional import interpolate
 
 from ganctl.data.cache import Draft, entry, key_of
 from ganctl.data.dataset import Dataset, Description, Table, TensorTable, height_width
-from ganctl.data.digests import digests
+from ganctl.data.digests import UNREADABLE, digests
 from ganctl.data.originals import Download, Originals, unpack
 from ganctl.errors import UserError
 
@@ -45,6 +45,9 @@ class Published(Dataset):
     def open(self, device: torch.device) -> Table:
         place, files = self.originals.find(self.root) or self.originals.fetch(self.root, self.downloads())
         contents = digests([place / file for file in files])
+        if UNREADABLE in contents:
+            unreadable = str(place / files[contents.index(UNREADABLE)])
+            raise UserError(f"dataset.root: cannot read {unreadable!r}; give yourself access or set dataset.root=PATH")
 
         def build(draft: Draft) -> Mapping[str, Any]:
             images, labels = self.load(place, files, draft.folder)
