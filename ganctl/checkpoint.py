@@ -19,6 +19,7 @@ __all__ = ["FORMAT", "KIND", "NewerFormat", "Restored", "fingerprint", "load", "
 
 KIND = "ganctl checkpoint"
 FORMAT = 1  # raised when an older ganctl could not use the content
+FINGERPRINT = "fingerprint"  # of all other entries
 ZIP_START = b"PK\x03\x04"
 
 
@@ -38,11 +39,14 @@ class Restored:
 def save(path: Path, content: dict[str, Any]) -> None:
     """Write a checkpoint atomically; the one that lay there is kept as NAME.previous.
 
-    `content` holds tensors (of any device) and plain containers; "kind", "format" and "version" are set here.
+    `content` holds tensors (of any device) and plain containers; "kind", "format", "version" and "fingerprint" are
+    set here.
     Raises TypeError naming an entry of another type, and GanctlError when the disk is full or refuses: then the old
     checkpoint is intact. Killed at any instant, NAME or NAME.previous is whole.
     """
     ready = plain({**content, "kind": KIND, "format": FORMAT, "version": ganctl.__version__})
+    ready.pop(FINGERPRINT, None)
+    ready[FINGERPRINT] = fingerprint(ready)
     try:
         with whole_file(path, previous_of(path)) as file:
             torch.save(ready, file)
@@ -51,7 +55,7 @@ def save(path: Path, content: dict[str, Any]) -> None:
 
 
 def load(path: Path, device: str | torch.device = "cpu") -> dict[str, Any]:
-    """Read a checkpoint with its tensors on `device`. Runs no code from the file.
+    """Read a checkpoint, without its fingerprint, with its tensors on `device`. Runs no code from the file.
 
     Raises UserError in words for a file that is missing, empty, truncated, damaged, foreign, or holds pickled code,
     and NewerFormat for one that a later ganctl wrote.
@@ -137,9 +141,14 @@ def checked(content: Any) -> dict[str, Any]:
         version = str(content.get("version"))[:40]
         raise NewerFormat(f"written by ganctl {version}, format {content['format']}; update ganctl to use it")
     try:
-        return dict(Copier(already_compact).copy(content))
+        found = dict(Copier(already_compact).copy(content))
     except TypeError as error:
         raise Refusal(f"not as ganctl writes it: {error}") from error
+    # torch's zip reader goes by more than the checksums cover: one bit makes it take an entry for a folder, which it
+    # leaves unread, and hands out whatever was in memory.
+    if found.pop(FINGERPRINT, None) != fingerprint(found):
+        raise Refusal("damaged: its content does not match its fingerprint")
+    return found
 
 
 def load_newest_good(run: Run, device: str | torch.device = "cpu") -> Restored:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 SCALARS = (str, int, float, bool, type(None))
 MAX_DEPTH = 64  # containers in containers
-MAX_ENTRIES = 1_000_000  # in all containers together: a few shared lists could otherwise unfold to more than memory
+MAX_ENTRIES = 200_000  # in all containers together: a few shared lists could otherwise unfold to more than memory
 MAX_BITS = 2_000  # of an int: the safe unpickler reads no longer ones
 
 
