@@ -29,7 +29,7 @@ from ganctl.networks.interfaces import Growing
 from ganctl.parts import dataset_of, game_of, module_of
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
-PRESET = re.compile(r"_(?:cifar10?|ffhq|celeba|imagenet|)(\d+|cifar10)$")  # paper-size: stylegan2_1024, biggan_cifar10
+PRESET = re.compile(r"_(?:ffhq|celeba|imagenet)?(\d+|cifar10)$")  # paper-size: stylegan2_1024, biggan_cifar10
 BATCH, SIDE, CLASSES = 8, 16, 3
 LATE = 10**9  # images: every schedule is at its end
 GROWTH = [1000 * 2**power for power in range(15)]  # images: some in every stage of a growing model
