@@ -17,7 +17,7 @@ from ganctl.figures import last_figures
 from ganctl.schema import quantity
 from ganctl.sweeps.plan import Plan, title
 from ganctl.sweeps.process import ignore_ctrl_c, play_apart
-from ganctl.sweeps.table import FINISHED, NOT_STARTED, Row, add_row, minutes
+from ganctl.sweeps.table import FINISHED, NOT_STARTED, Row, add_row, minutes, shown
 
 LONGEST_NAME = 120  # letters of a run folder's name: filesystems end at 255 bytes
 STATUS = {OK: FINISHED, NOT_FINITE: "not finite", INTERRUPTED: "interrupted", TERMINATED: "interrupted"}
@@ -36,10 +36,12 @@ def play_one(_: Any) -> None:
     alone = job.runtime.choices["hydra/launcher"] == "basic"
     ignore_ctrl_c()
     place = f"[{row.number}/{len(plan.titles) or '?'}] {row.overrides}"
+    if plan.signals():
+        return add_row(plan.place, row)
     print(f"{place}: begins", flush=True)
     row = outcome(plan, row, overrides, alone)
     add_row(plan.place, row)
-    print(f"{place}: {row.status}, {row.images_seen:,} images in {minutes(row.seconds)}", flush=True)
+    return print(f"{place}: {row.status}, {row.images_seen:,} images in {minutes(row.seconds)}", flush=True)
 
 
 def outcome(plan: Plan, row: Row, overrides: Sequence[str], alone: bool) -> Row:
@@ -90,8 +92,7 @@ def played(plan: Plan, row: Row, settings: Mapping[str, Any], gpu: Gpu, alone: b
     """Make the folder, play, and read what the run left there."""
     name = f"{row.number:0{len(str(len(plan.titles)))}d}-{row.overrides}".replace("/", "_")[:LONGEST_NAME].strip(" .")
     images = quantity(settings["images"])
-    outputs, sweep = plan.place.parent, plan.place.name
-    run = runs.create(outputs, f"{sweep}/{name}", dict(settings), settings["choices"], images)
+    run = runs.create(shown(plan.place), name, dict(settings), settings["choices"], images)
     began = time.monotonic()
     code, told = play_apart(run.folder, plan.signals, gpu.environment, gpu.locks, quiet=not alone)
     return replace(

@@ -20,7 +20,7 @@ from ganctl.errors import FAILED, INTERRUPTED, OK, TERMINATED, UserError
 from ganctl.nearest import hint
 from ganctl.sweeps.job import play_one
 from ganctl.sweeps.plan import Plan, swept_keys, title
-from ganctl.sweeps.table import FINISHED, Row, print_table, rows_of, write_table
+from ganctl.sweeps.table import FINISHED, Row, print_table, rows_of, shown, write_table
 
 QUIET = (
     "hydra.output_subdir=null",
@@ -56,7 +56,7 @@ def sweep(overrides: Sequence[str], config_dirs: Sequence[str] = ()) -> int:
     folder = sweep_folder(name)
     plan = Plan(str(folder), titles, swept, [str(each) for each in confdir.user_dirs(config_dirs)])
     plan.save()
-    print(f"a sweep of {len(jobs) or 'several'} runs in {os.path.relpath(folder)}", flush=True)
+    print(f"a sweep of {len(jobs) or 'several'} runs in {shown(folder)}", flush=True)
     return conclude(plan, launch(plan, [*hydras, *(forced(word, config_dirs) for word in own)]))
 
 

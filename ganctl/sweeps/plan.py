@@ -1,8 +1,11 @@
 """What every run of a sweep must know, in the sweep's folder, where any process can read it."""
 
 import json
+import os
+import signal
+import socket
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -19,6 +22,8 @@ class Plan:
     titles: list[str]  # of the runs, in order; empty where a sweeper makes them up as it goes
     swept: list[str]  # the keys whose values differ
     config_dirs: list[str]
+    host: str = field(default_factory=socket.gethostname)
+    pid: int = field(default_factory=os.getpid)  # the process that counts the runs
 
     @property
     def place(self) -> Path:
@@ -40,9 +45,23 @@ class Plan:
             file.write(f"{signal_number}\n")
 
     def signals(self) -> list[int]:
-        """The signals that the sweep has got so far."""
+        """The signals that the sweep has got so far; SIGTERM, if it was killed without a word."""
         stop = self.place / STOP
-        return [int(line) for line in stop.read_text(encoding="utf-8").split()] if stop.exists() else []
+        if stop.exists():
+            return [int(line) for line in stop.read_text(encoding="utf-8").split()]
+        return [] if self.is_alive() else [signal.SIGTERM]
+
+    def is_alive(self) -> bool:
+        """Whether the process that counts the runs still lives; from another machine it is taken to."""
+        if self.host != socket.gethostname():
+            return True
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            return True
+        return True
 
 
 def swept_keys(jobs: Sequence[Sequence[str]]) -> list[str]:

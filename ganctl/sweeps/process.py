@@ -46,16 +46,13 @@ def play_apart(
 
 
 def watch(child: "subprocess.Popen[bytes]", signals: Callable[[], Sequence[int]]) -> None:
-    """Wait for the child's end; hand signals on, and SIGTERM if this process has lost its own parent."""
-    parent, sent = os.getppid(), 0
+    """Wait for the child's end and hand signals on."""
+    sent = 0
     while child.poll() is None:
         time.sleep(POLL_SECONDS)
         for number in signals()[sent:]:
             child.send_signal(number)
             sent += 1
-        if os.getppid() != parent:
-            parent = os.getppid()
-            child.send_signal(signal.SIGTERM)
     if child.stdin is not None:
         child.stdin.close()
 

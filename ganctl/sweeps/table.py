@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -59,8 +58,8 @@ def print_table(folder: Path, rows: Sequence[Row]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    place = os.path.relpath(folder)
-    table = Table(title=place, title_justify="left")
+    place = shown(folder)
+    table = Table(title=str(place), title_justify="left")
     for name in ("run", "overrides", "status", "images", "time", "last losses"):
         table.add_column(name, justify="right" if name in ("run", "images", "time") else "left", overflow="fold")
     for row in rows:
@@ -69,8 +68,14 @@ def print_table(folder: Path, rows: Sequence[Row]) -> None:
     Console(highlight=False).print(table)
     for row in rows:
         if row.reason:
-            print(f"run {row.number} ({row.overrides}) {row.status}: {row.reason}")
+            print(f"run {row.number} ({row.overrides}): {row.reason}")
     print(f"  table  {place}/{TABLE}")
+
+
+def shown(folder: Path) -> Path:
+    """The folder as a person here would type it: relative where it lies below."""
+    here = Path.cwd()
+    return folder.relative_to(here) if folder.is_relative_to(here) else folder
 
 
 def minutes(seconds: float) -> str:

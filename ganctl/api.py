@@ -1,0 +1,43 @@
+"""The same from Python as from the command line: `ganctl.train(...)` and `ganctl.resume(...)`."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+PLAIN = re.compile(r"[\w./+-]+")
+
+
+def train(*overrides: str, config_dirs: Sequence[str | Path] = (), **settings: Any) -> dict[str, Any]:
+    """Train a run; returns the content of its result.json (`folder`, `images_seen`, `losses`, ...).
+
+    overrides: words as on the command line, `"model=dcgan"`. settings: the same by name, `images="50k"`; for dotted
+    keys `**{"dataset.root": "photos"}`. Raises UserError naming every mistake, NotFinite, and Stopped after Ctrl-C.
+    """
+    from ganctl import training
+    from ganctl.config import compose, prepare
+
+    words = [*overrides, *(f"{key}={written(value)}" for key, value in settings.items())]
+    return training.train(prepare(compose(words, config_dirs)))
+
+
+def resume(run: str | Path = "newest", **changes: Any) -> dict[str, Any]:
+    """Continue a run (its folder, its name, or the newest) in its folder; only `images` and `device` may change."""
+    from ganctl import runs, training
+    from ganctl.config import recheck
+
+    found = runs.find(str(run))
+    words = [f"{key}={written(value)}" for key, value in changes.items()]
+    return training.resume(found, recheck(runs.read_config(found), words))
+
+
+def written(value: Any) -> str:
+    """A Python value as it is typed on the command line."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return f"[{','.join(map(written, value))}]"
+    text = str(value)
+    return text if PLAIN.fullmatch(text) else "'" + text.replace("'", "\\'") + "'"
