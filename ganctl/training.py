@@ -76,6 +76,7 @@ def play(
             runs.update_status(run, state=state_after(error))
             if not isinstance(error, (Stopped, NotFinite, KeyboardInterrupt)):
                 log.debug("training failed", exc_info=error)
+                error.add_note(f"the traceback is in {run.log_file}")
             raise
         runs.write_result(run, result)
         runs.update_status(run, state="finished", images_seen=result["images_seen"], seconds=result["seconds"])
