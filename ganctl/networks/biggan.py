@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from ganctl.networks.interfaces import Generator, Shape
 from ganctl.networks.label import demand
-from ganctl.networks.layers import ConditionalNorm, Init, PlainNorm, Recipe
+from ganctl.networks.layers import ConditionalNorm, Init, PlainNorm, Recipe, at_least_one
 from ganctl.networks.residual import UpTrunk
 from ganctl.networks.sizes import halvings
 
@@ -30,6 +30,7 @@ class BigGANGenerator(Generator):
         init: Init = "orthogonal",
     ) -> None:
         super().__init__()
+        at_least_one(shared_size=shared_size)
         self.noise_size, self.classes = noise_size, classes or 0
         recipe = Recipe(spectral_norm=True, init=init)
         # the table of classes is not normed: it is an input, not a layer

@@ -20,6 +20,13 @@ Layer = TypeVar("Layer", nn.Conv2d, nn.Linear, "Pointwise", LabelEmbedding)
 EPSILON = 1e-6  # of spectral norm; Brock et al. 2018, appendix C
 
 
+def at_least_one(**settings: int) -> None:
+    """Raises ValueError naming the first of these settings that is below 1."""
+    for name, value in settings.items():
+        if value < 1:
+            raise ValueError(f"{name}: {value}; must be 1 or more")
+
+
 def widths(count: int, width: int, max_width: int) -> list[int]:
     """Channels of `count` sizes, largest size first: `width`, doubled with each halving, never above `max_width`."""
     if not 1 <= width <= max_width:

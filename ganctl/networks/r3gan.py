@@ -10,7 +10,7 @@ from torch.nn.functional import avg_pool2d, interpolate, leaky_relu
 
 from ganctl.networks.interfaces import Discriminator, Generator, Shape
 from ganctl.networks.label import LabelEmbedding, demand
-from ganctl.networks.layers import Pointwise, Size, nhwc, widths
+from ganctl.networks.layers import Pointwise, Size, at_least_one, nhwc, widths
 from ganctl.networks.sizes import halvings
 
 Layer = TypeVar("Layer", nn.Conv2d, nn.Linear, Pointwise)
@@ -82,6 +82,7 @@ class R3GANGenerator(Generator):
         classes: int | None = None,
     ) -> None:
         super().__init__()
+        at_least_one(noise_size=noise_size, group_size=group_size, expansion=expansion, blocks=blocks)
         image_channels, height, breadth = shape
         self.noise_size, self.classes = noise_size, classes or 0
         self.sizes = halvings(height, breadth)[::-1]  # smallest first
@@ -126,6 +127,7 @@ class R3GANDiscriminator(Discriminator):
         embedding_size: int = 64,
     ) -> None:
         super().__init__()
+        at_least_one(group_size=group_size, expansion=expansion, blocks=blocks, embedding_size=embedding_size)
         image_channels, height, breadth = shape
         self.classes = classes or 0
         self.sizes = halvings(height, breadth)  # largest first

@@ -5,7 +5,18 @@ from torch import Tensor, nn
 
 from ganctl.networks.interfaces import Discriminator, Generator, Shape
 from ganctl.networks.label import LabelEmbedding, demand
-from ganctl.networks.layers import ConditionalNorm, Init, NoNorm, Norm, PlainNorm, Projection, Recipe, nhwc, widths
+from ganctl.networks.layers import (
+    ConditionalNorm,
+    Init,
+    NoNorm,
+    Norm,
+    PlainNorm,
+    Projection,
+    Recipe,
+    at_least_one,
+    nhwc,
+    widths,
+)
 from ganctl.networks.residual import DownBlock, UpTrunk, attention_beside
 from ganctl.networks.sizes import LEAST, halvings
 
@@ -33,6 +44,7 @@ class ResNetGenerator(Generator):
         residual_gain: float = 1.0,
     ) -> None:
         super().__init__()
+        at_least_one(noise_size=noise_size)
         self.noise_size, self.classes = noise_size, classes or 0
         self.embedding = None if classes is None or norm == "batch" else LabelEmbedding(classes, noise_size)
         self.trunk = UpTrunk(
@@ -78,6 +90,7 @@ class ResNetDiscriminator(Discriminator):
         last_blocks: int = 1,
     ) -> None:
         super().__init__()
+        at_least_one(least=least, last_blocks=last_blocks)
         channels, height, breadth = shape
         self.classes, self.recipe = classes or 0, Recipe(spectral_norm, init, slope, residual_gain)
         self.sizes = halvings(height, breadth, least)  # largest first
