@@ -122,7 +122,8 @@ def train_words(before: Sequence[str], last: str) -> list[str]:
         path = last.split(".")[:-1]
         found = conftree.children(path, before, places)
         return starting(last, [".".join([*path, key]) + ("." if deeper else "=") for key, deeper in found.items()])
-    return starting(last, [*(f"{each}=" for each in groups + conftree.top_keys(places))])
+    inside = [f"{last}."] if last in groups else []
+    return [*starting(last, [f"{each}=" for each in groups + conftree.top_keys(places)]), *inside]
 
 
 def train_values(name: str) -> list[str]:

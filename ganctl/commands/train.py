@@ -128,7 +128,9 @@ def train(line: Line) -> int:
 def resume(line: Line) -> int:
     """Continue a run in its folder with its own settings; only a few may change."""
     flags = {"--multirun": line.multirun, "--cfg": line.cfg, "--config-dir": line.config_dirs}
-    mistakes = [f"{flag}: cannot stand beside resume=, which takes the run's own settings" for flag in flags if flags[flag]]
+    mistakes = [
+        f"{flag}: cannot stand beside resume=, which takes the run's own settings" for flag in flags if flags[flag]
+    ]
     if len(line.resumes) > 1:
         mistakes.append(f"resume: given {len(line.resumes)} times; give it once")
     if mistakes:
