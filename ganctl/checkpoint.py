@@ -71,9 +71,9 @@ def load(path: Path, device: str | torch.device = "cpu") -> dict[str, Any]:
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror or error}{rescue(path)}") from error
     except Refusal as refusal:
-        raise UserError(f"{path}: {refusal}{rescue(path)}") from refusal
+        raise UserError(f"{path}: {printable(str(refusal))}{rescue(path)}") from refusal
     except NewerFormat as newer:
-        raise NewerFormat(f"{path}: {newer}") from None
+        raise NewerFormat(f"{path}: {printable(str(newer))}") from None
     # Moved only now: a device that is missing or full is no fault of the file.
     return dict(Copier(lambda tensor: tensor.to(device)).copy(content))
 
@@ -82,6 +82,11 @@ def rescue(path: Path) -> str:
     """The end of a sentence that says where an older checkpoint lies."""
     previous = previous_of(path)
     return f"; the one before it is {previous.name}" if previous.is_file() else ""
+
+
+def printable(words: str) -> str:
+    """Words that may quote a file, without the line breaks and terminal codes that it may hold."""
+    return "".join(letter if letter.isprintable() else "?" for letter in words)
 
 
 class Refusal(Exception):

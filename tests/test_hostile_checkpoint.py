@@ -148,3 +148,9 @@ def test_a_zip_bomb_and_a_bare_pickle_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"not a zip file as torch.save writes it"):
         load(path)
     assert not (tmp_path / "marker").exists()
+
+
+def test_what_a_file_says_reaches_no_terminal_unread(tmp_path: Path) -> None:
+    torch.save({"kind": checkpoint.KIND, "format": 2, "version": "9\n\x1b[2J"}, tmp_path / "last.ckpt")
+    with pytest.raises(UserError, match=r"written by ganctl 9\?\?\[2J, format 2"):
+        load(tmp_path / "last.ckpt")
