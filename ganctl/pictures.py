@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torchvision.utils import make_grid
 
 COMFORTABLE = 1000  # pixels: grids of small pictures are enlarged up to about this width
 
@@ -25,8 +24,22 @@ def grid(images: Tensor, columns: int | None = None, enlarge: bool = True) -> np
     pixels = to_bytes(images).cpu().repeat_interleave(whole, 2).repeat_interleave(whole, 3)
     if pixels.shape[1] == 2:  # two channels: shown as red and green
         pixels = torch.cat((pixels, torch.zeros_like(pixels[:, :1])), 1)
-    sheet = make_grid(pixels[:, :3], nrow=columns, padding=2 * whole, pad_value=255)
-    return sheet.permute(1, 2, 0).contiguous().numpy()
+    colours = pixels[:, :3].expand(-1, 3, -1, -1)
+    return tiled(colours, min(columns, len(images)), gap=2 * whole).permute(1, 2, 0).contiguous().numpy()
+
+
+def tiled(pixels: Tensor, columns: int, gap: int) -> Tensor:
+    """Pictures [N, C, H, W] -> [C, H', W'], row by row on white, `gap` pixels apart and around.
+
+    (torchvision has this too, and takes as long to import as torch.)
+    """
+    count, channels, height, width = pixels.shape
+    rows = math.ceil(count / columns)
+    sheet = pixels.new_full((channels, rows * (height + gap) + gap, columns * (width + gap) + gap), 255)
+    for number, picture in enumerate(pixels):
+        top, left = gap + number // columns * (height + gap), gap + number % columns * (width + gap)
+        sheet[:, top : top + height, left : left + width] = picture
+    return sheet
 
 
 def save_picture(picture: np.ndarray, path: Path) -> None:
