@@ -162,7 +162,7 @@ def test_ada_follows_the_sign_of_reals() -> None:
     """
     augment = ADA()
     seen = play(augment, 1.0, rounds=13)
-    assert augment.strength.item() == pytest.approx(0.0024, rel=1e-4)
+    assert augment.watched()["augment"].item() == pytest.approx(0.0024, rel=1e-4)
     play(augment, -1.0, rounds=5, start=seen)  # r over one + 3 negatives is below 0.6
     assert augment.strength.item() == pytest.approx(0.0016, rel=1e-4)
 

@@ -91,7 +91,8 @@ class LatentGame(Generative):
                 term = auxiliary.discriminator_term(critique, round.inputs.label, round.inputs.noise)
                 terms[type(auxiliary).__name__] = term
         real, fake = critique.real_score.detach(), critique.fake_score.detach()
-        return Outcome(terms, {"real": real.mean(), "fake": fake.mean(), "wins": (real > fake).float().mean()})
+        watched = {"real": real.mean(), "fake": fake.mean(), "wins": (real > fake).float().mean()}
+        return Outcome(terms, watched | self.augment.watched())
 
     def generator_loss(self, round: LatentRound) -> Outcome:
         label, noise = round.inputs.label, round.inputs.noise

@@ -82,6 +82,9 @@ class ADA(Augment):
         for count in (self.sign_sum, self.sign_count, self.rounds):
             count *= ~due
 
+    def watched(self) -> dict[str, Tensor]:
+        return {"augment": self.strength}
+
     def overfitting(self) -> Tensor:
         """r_t of eq. 1, in [-1, 1], over all devices since the last decision."""
         both = torch.stack((self.sign_sum, self.sign_count))

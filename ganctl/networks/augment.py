@@ -29,6 +29,10 @@ class Augment(nn.Module, ABC):
     def advance(self, images_seen: int) -> None:
         """Where training stands; adaptive augmentation changes its strength."""
 
+    def watched(self) -> dict[str, Tensor]:
+        """Scalars worth a curve, by name."""
+        return {}
+
 
 class NoAugment(Augment):
     """The discriminator sees the image as it is."""
