@@ -45,6 +45,17 @@ class EqualizedConv(nn.Module):
         return conv2d(image, self.scaled(), self.bias, padding=self.kernel // 2)
 
 
+class EqualizedPointwise(EqualizedConv):
+    """A 1x1 convolution as the matrix product that it is: channels last in memory, and quick to differentiate twice."""
+
+    def __init__(self, inputs: int, outputs: int, *, gain: float = 1.0, bias: bool = True) -> None:
+        super().__init__(inputs, outputs, 1, gain=gain, bias=bias)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """[B, inputs, H, W] -> [B, outputs, H, W]"""
+        return linear(image.permute(0, 2, 3, 1), self.scaled().flatten(1), self.bias).permute(0, 3, 1, 2)
+
+
 class DoublingConv(EqualizedConv):
     """Nearest-neighbour doubling, then a 3x3 convolution, as one transposed 4x4 convolution (2.25 times less work)."""
 

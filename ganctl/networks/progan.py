@@ -10,6 +10,7 @@ from ganctl.networks.equalized import (
     DoublingConv,
     EqualizedConv,
     EqualizedLinear,
+    EqualizedPointwise,
     HalvingConv,
     MinibatchStddev,
     PixelNorm,
@@ -17,6 +18,7 @@ from ganctl.networks.equalized import (
 )
 from ganctl.networks.interfaces import Discriminator, Generator, Growing, Shape
 from ganctl.networks.label import LabelEmbedding, demand
+from ganctl.networks.layers import nhwc
 from ganctl.networks.sizes import halvings
 
 GAIN = sqrt(2)  # He et al. 2015, for layers before a leaky ReLU
@@ -52,7 +54,7 @@ class ProGANGenerator(Growing, Generator):
         self.embedding = None if classes is None else LabelEmbedding(classes, noise_size)
         self.norm = PixelNorm()
         self.blocks = nn.ModuleList(self._block(index, most) for index in range(len(self.sizes)))
-        self.to_colours = nn.ModuleList(EqualizedConv(channels, colours, 1) for channels in self.channels)
+        self.to_colours = nn.ModuleList(EqualizedPointwise(channels, colours) for channels in self.channels)
 
     def _block(self, index: int, most: int) -> nn.Sequential:
         """To the size `index` from the one before, the first from noise."""
@@ -99,7 +101,7 @@ class ProGANDiscriminator(Growing, Discriminator):
         self.stand_at(halvings(height, breadth)[::-1])
         self.channels = widths(len(self.sizes), width, most)
         self.from_colours = nn.ModuleList(
-            nn.Sequential(EqualizedConv(colours, channels, 1, gain=GAIN), leaky()) for channels in self.channels
+            nn.Sequential(EqualizedPointwise(colours, channels, gain=GAIN), leaky()) for channels in self.channels
         )
         pairs = zip(self.channels[1:], self.channels[:-1], strict=True)
         self.blocks = nn.ModuleList(self.block(inputs, outputs) for inputs, outputs in pairs)
@@ -115,6 +117,7 @@ class ProGANDiscriminator(Growing, Discriminator):
     def features(self, image: Tensor, label: Tensor | None = None) -> Tensor:
         """image [B, C, *sizes[stage]]"""
         stage, weight = self.stage()
+        image = nhwc(image)
         features = self.from_colours[stage](image)
         for index in reversed(range(stage)):
             features = self.blocks[index](features)

@@ -2,9 +2,16 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import instance_norm, interpolate, leaky_relu
+from torch.nn.functional import interpolate, leaky_relu
 
-from ganctl.networks.equalized import DoublingConv, EqualizedConv, EqualizedLinear, HalvingConv, NoiseInjection
+from ganctl.networks.equalized import (
+    DoublingConv,
+    EqualizedConv,
+    EqualizedLinear,
+    EqualizedPointwise,
+    HalvingConv,
+    NoiseInjection,
+)
 from ganctl.networks.interfaces import Growing, Shape
 from ganctl.networks.progan import GAIN, ProGANDiscriminator, leaky, widths
 from ganctl.networks.resampling import Blur
@@ -30,7 +37,8 @@ class StyledLayer(nn.Module):
         """image [B, inputs, h, w], style [B, style_size] -> [B, channels, *size]"""
         image = leaky_relu(self.noise(self.layer(image)) + self.bias, 0.2)
         scale, shift = self.affine(style)[:, :, None, None].chunk(2, 1)
-        return instance_norm(image, eps=1e-8) * (scale + 1) + shift
+        variance, mean = torch.var_mean(image, (2, 3), correction=0, keepdim=True)
+        return (image - mean) * ((scale + 1) * (variance + 1e-8).rsqrt()) + shift
 
 
 class StyleGANGenerator(Growing, StyleGenerator):
@@ -58,7 +66,7 @@ class StyleGANGenerator(Growing, StyleGenerator):
         self.layers = 2 * len(self.sizes)
         self.start = nn.Parameter(torch.ones(1, self.channels[0], *self.sizes[0]))
         self.styled = nn.ModuleList(self._styled(index) for index in range(self.layers))
-        self.to_colours = nn.ModuleList(EqualizedConv(channels, colours, 1) for channels in self.channels)
+        self.to_colours = nn.ModuleList(EqualizedPointwise(channels, colours) for channels in self.channels)
 
     def _styled(self, index: int) -> StyledLayer:
         stage, second = divmod(index, 2)

@@ -8,8 +8,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
-from ganctl.networks.equalized import EqualizedConv, EqualizedLinear, NoiseInjection, ProjectionScore
+from ganctl.networks.equalized import (
+    EqualizedConv,
+    EqualizedLinear,
+    EqualizedPointwise,
+    NoiseInjection,
+    ProjectionScore,
+)
 from ganctl.networks.interfaces import Discriminator, Shape
+from ganctl.networks.layers import nhwc
 from ganctl.networks.progan import GAIN, ending, leaky, widths
 from ganctl.networks.resampling import Doubling, FilteredDoublingConv, FilteredHalvingConv, Halving
 from ganctl.networks.sizes import halvings
@@ -59,7 +66,7 @@ class ToColours(nn.Module):
 
     def __init__(self, inputs: int, colours: int, style_size: int) -> None:
         super().__init__()
-        self.convolution = EqualizedConv(inputs, colours, 1)
+        self.convolution = EqualizedPointwise(inputs, colours)
         self.affine = EqualizedLinear(style_size, inputs, bias=1.0)
 
     def forward(self, image: Tensor, style: Tensor) -> Tensor:
@@ -100,7 +107,7 @@ class StyleGAN2Generator(StyleGenerator):
         self.to_colours = nn.ModuleList(ToColours(self.channels[index], colours, style_size) for index in coloured)
         self.images_up = nn.ModuleList(Doubling(size) for size in self.sizes[1:])
         bypasses = pairwise(self.channels) if form == "residual" else ()
-        self.bypasses = nn.ModuleList(EqualizedConv(before, after, 1, bias=False) for before, after in bypasses)
+        self.bypasses = nn.ModuleList(EqualizedPointwise(before, after, bias=False) for before, after in bypasses)
 
     def _plain(self, index: int) -> StyledConv:
         channels = self.channels[index]
@@ -153,12 +160,12 @@ class StyleGAN2Discriminator(Discriminator):
         self.channels = widths(len(self.sizes), width, most)[::-1]
         entries = self.channels if form == "skip" else self.channels[:1]
         self.from_colours = nn.ModuleList(
-            nn.Sequential(EqualizedConv(colours, channels, 1, gain=GAIN), leaky()) for channels in entries
+            nn.Sequential(EqualizedPointwise(colours, channels, gain=GAIN), leaky()) for channels in entries
         )
         self.blocks = nn.ModuleList(self._block(before, after) for before, after in pairwise(self.channels))
         bypasses = pairwise(self.channels) if form == "residual" else ()
         self.bypasses = nn.ModuleList(
-            nn.Sequential(Halving(), EqualizedConv(before, after, 1, bias=False)) for before, after in bypasses
+            nn.Sequential(Halving(), EqualizedPointwise(before, after, bias=False)) for before, after in bypasses
         )
         self.image_down = Halving()
         self.feature_size = self.channels[-1]
@@ -170,6 +177,7 @@ class StyleGAN2Discriminator(Discriminator):
         return nn.Sequential(convolution, leaky(), FilteredHalvingConv(before, after, gain=GAIN), leaky())
 
     def features(self, image: Tensor, label: Tensor | None = None) -> Tensor:
+        image = nhwc(image)
         features = self.from_colours[0](image)
         for index, block in enumerate(self.blocks):
             if self.form == "residual":
