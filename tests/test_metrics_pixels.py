@@ -8,7 +8,7 @@ from torch import tensor
 
 from ganctl.data.points import Grid25, Ring8
 from ganctl.metrics.coverage import conditional_accuracy, coverage, expected_modes, reverse_kl
-from ganctl.metrics.diversity import diversity, memorisation, memorisation_sheet, nearest
+from ganctl.metrics.diversity import diversity, memorisation, nearest
 from ganctl.metrics.points import score_points
 
 
@@ -99,14 +99,6 @@ def test_memorisation_by_hand() -> None:
     """Samples 0.1 beside training pictures, unseen ones 0.5 beside: a ratio of 0.2."""
     training = torch.arange(10.0)[:, None]
     assert memorisation(training + 0.1, training + 0.5, training) == pytest.approx(0.2, rel=1e-3)
-
-
-def test_memorisation_sheet_puts_the_nearest_first() -> None:
-    training = torch.arange(10.0).view(10, 1, 1, 1)
-    samples = tensor([4.4, 7.1, 2.3]).view(3, 1, 1, 1)
-    pictures, distances = memorisation_sheet(samples, training, rows=2, columns=2)
-    assert pictures.flatten().tolist() == pytest.approx([7.1, 7, 8, 2.3, 2, 3])
-    assert distances.tolist() == pytest.approx([0.1, 0.3], rel=1e-3)
 
 
 def test_points_by_hand() -> None:

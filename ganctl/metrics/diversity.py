@@ -71,14 +71,3 @@ def memorisation(samples: Tensor, held_out: Tensor, training: Tensor) -> float:
     """
     ours, theirs = nearest(samples, training)[0].median(), nearest(held_out, training)[0].median()
     return float(ours / theirs.clamp_min(1e-12))
-
-
-def memorisation_sheet(samples: Tensor, training: Tensor, rows: int = 10, columns: int = 5) -> tuple[Tensor, Tensor]:
-    """The samples nearest to training pictures, each followed by its nearest ones.
-
-    Returns pictures [rows * (columns + 1), C, H, W], row by row, and the distances [rows] of the first neighbours.
-    """
-    distances, indices = nearest(samples, training, columns)
-    order = distances[:, 0].argsort()[:rows]
-    picked = [torch.cat((samples[row : row + 1], training[indices[row]])) for row in order.tolist()]
-    return torch.cat(picked), distances[order, 0]

@@ -6,17 +6,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from ganctl.data.batch import Tensors
 from ganctl.errors import NotFinite, UserError
+from ganctl.metrics.keys import ExtractorName
 
 logger = logging.getLogger("ganctl")
-
-ExtractorName = Literal["auto", "inception", "classifier", "random", "dinov2"]
 
 
 @dataclass(frozen=True)

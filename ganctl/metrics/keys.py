@@ -1,10 +1,12 @@
 """Names: what can be asked for by metrics=, and what each score is called. Imports nothing heavy."""
 
 from collections.abc import Collection, Sequence
+from typing import Literal
 
 from ganctl.errors import UserError
 from ganctl.nearest import hint
 
+ExtractorName = Literal["auto", "inception", "classifier", "random", "dinov2"]
 FEATURES = ("fd", "kd", "is", "pr")  # on an extractor's features
 CLASSES = ("coverage", "conditional")  # on a classifier's classes
 PIXELS = ("diversity", "memorisation")  # straight on pixels
@@ -56,6 +58,7 @@ GROUPS = {
     "memorised": "memorisation",
     "high_quality": "points",
 }  # score -> the metric that takes it, where the two differ in name
+PAPERS = {"fid": "fd", "kid": "kd"}
 LOWER_IS_BETTER = frozenset({"fd", "kd", "kl", "l1", "lpips", "duplicates"})
 
 
@@ -71,6 +74,22 @@ def parse(text: str | None) -> tuple[str, ...] | None:
     names = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
     demand(names, METRICS, "metrics")
     return names
+
+
+def with_papers_names(metrics: str | None, extractor: ExtractorName) -> tuple[str | None, ExtractorName]:
+    """`fid` and `kid` mean Inception: the metrics by their keys here, and the extractor that they ask for.
+
+    Raises UserError where another extractor was chosen.
+    """
+    words = [] if metrics is None else [part.strip() for part in metrics.split(",")]
+    asked = [word for word in words if word in PAPERS]
+    if asked and extractor not in ("auto", "inception"):
+        raise UserError(
+            f"metrics: {asked[0]} is a score of Inception's features, and extractor={extractor} was given; "
+            f"write metrics={PAPERS[asked[0]]}, or extractor=inception"
+        )
+    renamed = None if metrics is None else ",".join(PAPERS.get(word, word) for word in words)
+    return renamed, "inception" if asked else extractor
 
 
 def demand(names: Sequence[str], accepted: Collection[str], option: str) -> None:

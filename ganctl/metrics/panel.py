@@ -2,7 +2,9 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -10,15 +12,17 @@ from ganctl.errors import UserError
 from ganctl.games.game import Generative
 from ganctl.metrics.contract import Contract, Score, library_versions
 from ganctl.metrics.coverage import Coverage, conditional_accuracy, coverage
-from ganctl.metrics.diversity import MOST, diversity, memorisation
+from ganctl.metrics.diversity import MOST, diversity, memorisation, nearest
 from ganctl.metrics.evaluation import Evaluation
 from ganctl.metrics.extractors import Extractor
 from ganctl.metrics.fidelity import Measured, fidelity
 from ganctl.metrics.isolation import isolated
 from ganctl.metrics.keys import CLASSES, FEATURES, NAMES, PIXELS, demand, scores_of
 from ganctl.metrics.reals import Reals
-from ganctl.metrics.sheets import Sheet, drawn, sheet
+from ganctl.metrics.sheets import BATCH, Sheet, drawn, sheet, thumbnail
+from ganctl.pictures import grid
 
+MOST_CLASSES = 100  # with a share of its own in the record
 OF_FEATURES = ("fd", "kd", "is", "precision", "recall")
 OF_CLASSES = ("modes", "covered", "kl", "conditional")
 
@@ -54,8 +58,8 @@ class Panel:
         self.extractor, self.classifier, self.device = extractor, classifier, torch.device(device)
         demand(self.metrics, (*FEATURES, *(CLASSES if classifier else ()), *PIXELS), "metrics")
         self.eyes = list(dict.fromkeys((extractor, *([classifier] if classifier else []))))
-        rows = reals.order()[:reference]
-        self.real = sheet(reals.batches(rows), self.eyes, self.device)
+        self.rows = reals.order()[:reference]
+        self.real = sheet(reals.batches(self.rows), self.eyes, self.device)
         self.wished = labels_to_wish(self.real.label, count)
         self.contract = self.terms(averaged)
         self.floors = self.measure_floors()
@@ -140,6 +144,18 @@ class Panel:
             found = self.measure(samples, self.real, self.metrics)
         return Evaluation(images_seen, self.scores(found.values), *self.histograms(found.coverage))
 
+    def nearest_sheet(self, game: Generative, rows: int = 10, columns: int = 5) -> np.ndarray:
+        """The samples that lie nearest to training pictures, each followed by those: [H, W, 3] uint8."""
+        with isolated():
+            drawing = drawn(game, self.count, self.wished, self.seed, self.device)
+            samples = torch.cat([pixels.cpu() for pixels, _ in islice(drawing, -(-MOST // BATCH))])[:MOST]
+        distances, indices = nearest(thumbnail(samples), self.real.thumbnails, columns)
+        picked = []
+        for row in distances[:, 0].argsort()[:rows].tolist():
+            pixels, _ = self.reals.look(self.rows[indices[row]])
+            picked += [samples[row : row + 1], pixels.cpu()]
+        return grid(torch.cat(picked) / 127.5 - 1, indices.shape[1] + 1)
+
     def scores(self, values: Mapping[str, Measured]) -> tuple[Score, ...]:
         """Values with their names, floors and conditions."""
         made = []
@@ -152,6 +168,8 @@ class Panel:
     def histograms(self, shown: Coverage | None) -> tuple[Mapping[str, float], Mapping[str, float]]:
         """Shares by class name, of the samples and of the data."""
         if shown is None:
+            return {}, {}
+        if len(shown.shares) > MOST_CLASSES:
             return {}, {}
         names = self.reals.description.names or tuple(map(str, range(len(shown.shares))))
         return dict(zip(names, shown.shares, strict=True)), dict(zip(names, shown.expected, strict=True))

@@ -14,9 +14,9 @@ from ganctl.data.stacked import Stacked
 from ganctl.errors import UserError
 from ganctl.games.game import Game, Generative
 from ganctl.metrics.evaluation import Evaluation
-from ganctl.metrics.extractors import Extractor, ExtractorName, choose
+from ganctl.metrics.extractors import Extractor, choose
 from ganctl.metrics.fidelity import fewest
-from ganctl.metrics.keys import CLASSES, FEATURES, GROUPS, METRICS, PIXELS, POINTS, demand
+from ganctl.metrics.keys import CLASSES, FEATURES, GROUPS, METRICS, PIXELS, POINTS, ExtractorName, demand
 from ganctl.metrics.panel import Panel
 from ganctl.metrics.pointpanel import PointPanel
 from ganctl.metrics.points import COUNT

@@ -15,6 +15,7 @@ from ganctl.metrics.random_features import SIDE, shrink
 from ganctl.pictures import to_bytes
 from ganctl.sampling import repeatable
 
+BATCH = 250  # samples drawn at once
 Batches = Iterable[tuple[Tensor, Tensor | None]]
 
 
@@ -76,7 +77,7 @@ def request(game: Generative, count: int, label: Tensor | None, seed: int) -> tu
 
 
 def drawn(
-    game: Generative, count: int, label: Tensor | None, seed: int, device: torch.device, batch_size: int = 250
+    game: Generative, count: int, label: Tensor | None, seed: int, device: torch.device, batch_size: int = BATCH
 ) -> Iterator[tuple[Tensor, Tensor | None]]:
     """Samples as bytes with the labels wished for. Raises NotFinite at the end, with the number of bad ones."""
     inputs, wished = request(game, count, label, seed)
