@@ -16,7 +16,7 @@ from ganctl.networks.interfaces import Growing
 from ganctl.networks.progan import ProGANDiscriminator, ProGANGenerator
 from ganctl.networks.stylegan import StyleGANDiscriminator, StyleGANGenerator
 
-NOISE, SMALL = 6, {"width": 4, "most": 8}
+NOISE, SMALL = 6, {"width": 4, "max_width": 8}
 PLAYING = frozenset({"discriminator", "generator"})
 
 

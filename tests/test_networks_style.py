@@ -24,7 +24,7 @@ from ganctl.networks.stylegan import StyleGANDiscriminator, StyleGANGenerator
 from ganctl.networks.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator, demodulation, modulated
 
 SHAPES = [(1, 28, 28), (2, 32, 32), (3, 64, 64), (4, 100, 100), (3, 96, 32), (1, 7, 9)]
-SMALL = {"width": 4, "most": 8}
+SMALL = {"width": 4, "max_width": 8}
 NOISE = 6
 
 
@@ -283,8 +283,8 @@ def test_parameter_counts_of_the_papers(make, published):
 def test_impossible_settings_are_refused_in_words():
     with pytest.raises(ValueError, match="too small"):
         ProGANGenerator((3, 4, 4))
-    with pytest.raises(ValueError, match="width: 64; must be between 1 and most"):
-        StyleGAN2Generator((3, 32, 32), width=64, most=32)
+    with pytest.raises(ValueError, match="width: 64; must be 1 or more and at most max_width"):
+        StyleGAN2Generator((3, 32, 32), width=64, max_width=32)
     with pytest.raises(ValueError, match="mixing: 2"):
         StyleGAN2Generator((3, 32, 32), mixing=2)
     with pytest.raises(ValueError, match="depth: 0"):

@@ -4,7 +4,6 @@ from math import sqrt
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, interpolate
 
 from ganctl.networks.equalized import (
     DoublingConv,
@@ -18,7 +17,7 @@ from ganctl.networks.equalized import (
 )
 from ganctl.networks.interfaces import Discriminator, Generator, Growing, Shape
 from ganctl.networks.label import LabelEmbedding, demand
-from ganctl.networks.layers import nhwc
+from ganctl.networks.layers import enlarge, nhwc, shrink, widths
 from ganctl.networks.sizes import halvings
 
 GAIN = sqrt(2)  # He et al. 2015, for layers before a leaky ReLU
@@ -29,34 +28,27 @@ def leaky() -> nn.LeakyReLU:
     return nn.LeakyReLU(0.2, inplace=True)
 
 
-def widths(count: int, width: int, most: int) -> list[int]:
-    """Channels from the smallest size to the full one: `width` at full size, doubling downwards, at most `most`."""
-    if not 1 <= width <= most:
-        raise ValueError(f"width: {width}; must be between 1 and most ({most})")
-    return [min(width * 2**halved, most) for halved in reversed(range(count))]
-
-
 class ProGANGenerator(Growing, Generator):
     """Noise on the hypersphere, a 4x4 picture, then doublings with two convolutions each; a linear map to colours.
 
-    `width`: channels at full size; each halving doubles them up to `most`. With `classes` the label's embedding is
+    `width`: channels at full size; each halving doubles them up to `max_width`. With `classes` the label's embedding is
     concatenated to the noise.
     """
 
     def __init__(
-        self, shape: Shape, noise_size: int = 512, width: int = 16, most: int = 512, classes: int | None = None
+        self, shape: Shape, noise_size: int = 512, width: int = 16, max_width: int = 512, classes: int | None = None
     ) -> None:
         super().__init__()
         colours, height, breadth = shape
         self.noise_size, self.classes = noise_size, classes or 0
         self.stand_at(halvings(height, breadth)[::-1])
-        self.channels = widths(len(self.sizes), width, most)
+        self.channels = widths(len(self.sizes), width, max_width)[::-1]
         self.embedding = None if classes is None else LabelEmbedding(classes, noise_size)
         self.norm = PixelNorm()
-        self.blocks = nn.ModuleList(self._block(index, most) for index in range(len(self.sizes)))
+        self.blocks = nn.ModuleList(self._block(index) for index in range(len(self.sizes)))
         self.to_colours = nn.ModuleList(EqualizedPointwise(channels, colours) for channels in self.channels)
 
-    def _block(self, index: int, most: int) -> nn.Sequential:
+    def _block(self, index: int) -> nn.Sequential:
         """To the size `index` from the one before, the first from noise."""
         size, channels = self.sizes[index], self.channels[index]
         last = (EqualizedConv(channels, channels, gain=GAIN), leaky(), PixelNorm())
@@ -79,7 +71,7 @@ class ProGANGenerator(Growing, Generator):
         image = self.to_colours[stage](features)
         if weight == 1:
             return image
-        coarse = interpolate(self.to_colours[stage - 1](before), size=self.sizes[stage])
+        coarse = enlarge(self.to_colours[stage - 1](before), self.sizes[stage])
         return coarse.lerp(image, weight)
 
     def stages(self) -> list[tuple[int, ...]]:
@@ -93,13 +85,13 @@ class ProGANDiscriminator(Growing, Discriminator):
     """
 
     def __init__(
-        self, shape: Shape, width: int = 16, most: int = 512, group: int = 4, classes: int | None = None
+        self, shape: Shape, width: int = 16, max_width: int = 512, group: int = 4, classes: int | None = None
     ) -> None:
         super().__init__()
         colours, height, breadth = shape
         self.classes = classes or 0
         self.stand_at(halvings(height, breadth)[::-1])
-        self.channels = widths(len(self.sizes), width, most)
+        self.channels = widths(len(self.sizes), width, max_width)[::-1]
         self.from_colours = nn.ModuleList(
             nn.Sequential(EqualizedPointwise(colours, channels, gain=GAIN), leaky()) for channels in self.channels
         )
@@ -122,7 +114,7 @@ class ProGANDiscriminator(Growing, Discriminator):
         for index in reversed(range(stage)):
             features = self.blocks[index](features)
             if index == stage - 1 and weight < 1:
-                coarse = self.from_colours[index](avg_pool2d(image, 2, ceil_mode=True))
+                coarse = self.from_colours[index](shrink(image))
                 features = coarse.lerp(features, weight)
         return self.last(features)
 

@@ -2,7 +2,7 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, leaky_relu
+from torch.nn.functional import leaky_relu
 
 from ganctl.networks.equalized import (
     DoublingConv,
@@ -13,7 +13,8 @@ from ganctl.networks.equalized import (
     NoiseInjection,
 )
 from ganctl.networks.interfaces import Growing, Shape
-from ganctl.networks.progan import GAIN, ProGANDiscriminator, leaky, widths
+from ganctl.networks.layers import enlarge, widths
+from ganctl.networks.progan import GAIN, ProGANDiscriminator, leaky
 from ganctl.networks.resampling import Blur
 from ganctl.networks.sizes import halvings
 from ganctl.networks.styles import StyleGenerator
@@ -44,7 +45,7 @@ class StyledLayer(nn.Module):
 class StyleGANGenerator(Growing, StyleGenerator):
     """A learned 4x4 picture, two styled layers a size, a linear map to colours; grows as ProGAN does.
 
-    `width`: channels at full size; each halving doubles them up to `most`. `depth`: layers of the mapping network.
+    `width`: channels at full size; each halving doubles them up to `max_width`. `depth`: layers of the mapping network.
     `mixing`: probability of style mixing in training.
     """
 
@@ -54,7 +55,7 @@ class StyleGANGenerator(Growing, StyleGenerator):
         noise_size: int = 512,
         style_size: int = 512,
         width: int = 16,
-        most: int = 512,
+        max_width: int = 512,
         depth: int = 8,
         mixing: float = 0.9,
         classes: int | None = None,
@@ -62,7 +63,7 @@ class StyleGANGenerator(Growing, StyleGenerator):
         super().__init__(noise_size, style_size, depth, mixing, classes)
         colours, height, breadth = shape
         self.stand_at(halvings(height, breadth)[::-1])
-        self.channels = widths(len(self.sizes), width, most)
+        self.channels = widths(len(self.sizes), width, max_width)[::-1]
         self.layers = 2 * len(self.sizes)
         self.start = nn.Parameter(torch.ones(1, self.channels[0], *self.sizes[0]))
         self.styled = nn.ModuleList(self._styled(index) for index in range(self.layers))
@@ -90,7 +91,7 @@ class StyleGANGenerator(Growing, StyleGenerator):
         image = self.to_colours[stage](features)
         if weight == 1:
             return image
-        coarse = interpolate(self.to_colours[stage - 1](before), size=self.sizes[stage])
+        coarse = enlarge(self.to_colours[stage - 1](before), self.sizes[stage])
         return coarse.lerp(image, weight)
 
     def mixable_layers(self) -> int:

@@ -16,8 +16,8 @@ from ganctl.networks.equalized import (
     ProjectionScore,
 )
 from ganctl.networks.interfaces import Discriminator, Shape
-from ganctl.networks.layers import nhwc
-from ganctl.networks.progan import GAIN, ending, leaky, widths
+from ganctl.networks.layers import nhwc, widths
+from ganctl.networks.progan import GAIN, ending, leaky
 from ganctl.networks.resampling import Doubling, FilteredDoublingConv, FilteredHalvingConv, Halving
 from ganctl.networks.sizes import halvings
 from ganctl.networks.styles import StyleGenerator
@@ -77,7 +77,7 @@ class ToColours(nn.Module):
 class StyleGAN2Generator(StyleGenerator):
     """A learned 4x4 picture, then a doubling and a plain styled convolution for each size.
 
-    `width`: channels at full size; each halving doubles them up to `most`. `depth`: layers of the mapping network.
+    `width`: channels at full size; each halving doubles them up to `max_width`. `depth`: layers of the mapping network.
     `mixing`: probability of style mixing in training.
     """
 
@@ -87,7 +87,7 @@ class StyleGAN2Generator(StyleGenerator):
         noise_size: int = 512,
         style_size: int = 512,
         width: int = 32,
-        most: int = 512,
+        max_width: int = 512,
         depth: int = 8,
         form: Form = "skip",
         mixing: float = 0.9,
@@ -96,7 +96,7 @@ class StyleGAN2Generator(StyleGenerator):
         super().__init__(noise_size, style_size, depth, mixing, classes)
         colours, height, breadth = shape
         self.form, self.sizes = form, halvings(height, breadth)[::-1]  # smallest first
-        self.channels = widths(len(self.sizes), width, most)
+        self.channels = widths(len(self.sizes), width, max_width)[::-1]
         self.layers = 2 * len(self.sizes)
         self.start = nn.Parameter(torch.randn(1, self.channels[0], *self.sizes[0]))
         self.first = self._plain(0)
@@ -148,7 +148,7 @@ class StyleGAN2Discriminator(Discriminator):
         self,
         shape: Shape,
         width: int = 32,
-        most: int = 512,
+        max_width: int = 512,
         form: Form = "residual",
         group: int = 4,
         classes: int | None = None,
@@ -157,7 +157,7 @@ class StyleGAN2Discriminator(Discriminator):
         colours, height, breadth = shape
         self.form, self.classes = form, classes or 0
         self.sizes = halvings(height, breadth)  # largest first
-        self.channels = widths(len(self.sizes), width, most)[::-1]
+        self.channels = widths(len(self.sizes), width, max_width)
         entries = self.channels if form == "skip" else self.channels[:1]
         self.from_colours = nn.ModuleList(
             nn.Sequential(EqualizedPointwise(colours, channels, gain=GAIN), leaky()) for channels in entries
