@@ -132,7 +132,7 @@ def test_damaged_memory_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(digests, "SETTLED_NS", 0)
     first = digests.digests([Path("d/a.bmp")])
     (memory,) = Path("cache/digests").iterdir()
-    for damage in ("", "[1]", "{"):
+    for damage in ("", "[1]", "{", json.dumps({str(Path("d/a.bmp").absolute()): 3})):
         memory.write_text(damage)
         assert digests.digests([Path("d/a.bmp")]) == first
 

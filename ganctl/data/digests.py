@@ -14,7 +14,7 @@ from ganctl.data.progress import cores, shown
 SETTLED_NS = 2_000_000_000  # clocks of file systems are coarse: a change within this time may leave no trace
 UNREADABLE = "unreadable"
 
-Stamp = tuple[int, int, int, int]  # size, mtime_ns, ctime_ns, inode
+Stamp = list[int]  # size, mtime_ns, ctime_ns, inode
 Memory = dict[str, list[int | str]]  # path -> stamp and digest
 
 
@@ -24,39 +24,40 @@ def digests(paths: Sequence[Path]) -> list[str]:
     A file is read again unless its size, times and inode are those it was last read with. The time of change
     (ctime) cannot be set by a user, so a file replaced by one of the same size and date is noticed.
     """
-    paths = [path.absolute() for path in paths]
-    if not paths:
+    names = [os.path.abspath(path) for path in paths]
+    if not names:
         return []
-    place = cache_folder() / "digests" / f"{key_of(os.path.commonpath(paths))}.json"
+    place = cache_folder() / "digests" / f"{key_of(os.path.commonpath(names))}.json"
     memory = recall(place)
+    known = {name: memory[name] for name in names if name in memory and memory[name][:-1] == stamp_of(name)}
+    others = [name for name in names if name not in known]
     with ThreadPoolExecutor(cores()) as pool:
-        found = list(shown("reading", pool.map(lambda path: digest(path, memory), paths), len(paths)))
-    fresh: Memory = {str(path): [*stamp, value] for path, (stamp, value) in zip(paths, found, strict=True) if stamp}
+        read = dict(zip(others, shown("reading", pool.map(digest, others), len(others)), strict=True))
+    fresh = known | {name: [*stamp, value] for name, (stamp, value) in read.items() if stamp}
     if fresh != memory:
         remember(place, fresh)
-    return [value for _, value in found]
+    return [str(known[name][-1]) if name in known else read[name][1] for name in names]
 
 
-def digest(path: Path, memory: Memory) -> tuple[Stamp | None, str]:
-    """(stamp, digest); the stamp is None where it proves nothing, as for a file that changed a moment ago."""
+def digest(name: str) -> tuple[Stamp, str]:
+    """(stamp, digest); the stamp is empty where it proves nothing, as for a file that changed a moment ago."""
     try:
-        before = stamp_of(path)
-        *known, value = memory.get(str(path), ("",))
-        if tuple(known) == before:
-            return before, str(value)
-        now = time.time_ns()
-        with path.open("rb") as file:
+        now, before = time.time_ns(), stamp_of(name)
+        with open(name, "rb") as file:
             value = file_digest(file, lambda: blake2b(digest_size=16)).hexdigest()
-        settled = max(before[1], before[2]) < now - SETTLED_NS and stamp_of(path) == before
     except OSError:
-        return None, UNREADABLE
-    return before if settled else None, value
+        return [], UNREADABLE
+    settled = bool(before) and max(before[1:3]) < now - SETTLED_NS and stamp_of(name) == before
+    return before if settled else [], value
 
 
-def stamp_of(path: Path) -> Stamp:
-    """What changes when a file does."""
-    status = path.stat()
-    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
+def stamp_of(name: str) -> Stamp:
+    """What changes when a file does; empty where there is none."""
+    try:
+        status = os.stat(name)
+    except OSError:
+        return []
+    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
 
 
 def recall(place: Path) -> Memory:
@@ -65,7 +66,9 @@ def recall(place: Path) -> Memory:
         memory = json.loads(place.read_text())
     except (OSError, ValueError):
         return {}
-    return memory if isinstance(memory, dict) else {}
+    if not isinstance(memory, dict):
+        return {}
+    return {name: known for name, known in memory.items() if isinstance(known, list) and len(known) == 5}
 
 
 def remember(place: Path, memory: Memory) -> None:
