@@ -374,5 +374,5 @@ def test_five_hundred_runs_are_listed_quickly(tmp_path: Path) -> None:
     before = time.monotonic()
     listed = all_runs(tmp_path)
     states = {runs.read_status(run).state for run in listed}
-    assert time.monotonic() - before < 1.0
+    assert time.monotonic() - before < 5.0
     assert (len(listed), listed[0].name, states) == (500, "run-499", {"interrupted"})
