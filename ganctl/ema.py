@@ -11,7 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from ganctl.games.game import Game
 from ganctl.schedules import Schedule, value_at
 
-REHEARSALS = 50  # batches over which batch statistics are measured
+REHEARSALS = 32  # batches over which batch statistics are measured
 REHEARSAL_SEED = 20_160_101  # any fixed number: the same inputs at every measurement
 
 
@@ -28,6 +28,7 @@ class Average(nn.Module):
         super().__init__()
         self.half_life, self.ramp = half_life, ramp
         self.copies = nn.ModuleDict()
+        self._measured = False  # since the last update
         self._kept: tuple[list[Tensor], list[Tensor]] = ([], [])  # parameters and buffers of the copies
         self._live: tuple[list[Tensor], list[Tensor]] = ([], [])  # and of what they follow
 
@@ -44,6 +45,7 @@ class Average(nn.Module):
     @torch.no_grad()
     def update(self, images_seen: int, images: int) -> None:
         """One round later: parameters move by a share, buffers are taken over as they are."""
+        self._measured = False
         torch._foreach_lerp_(self._kept[0], self._live[0], 1 - self.decay(images_seen, images))
         if self._kept[1]:
             torch._foreach_copy_(self._kept[1], self._live[1])
@@ -73,8 +75,9 @@ class Average(nn.Module):
         Inputs come from a generator of its own, so training stays bit for bit what it would be without.
         """
         norms = [module for module in self.copies.modules() if isinstance(module, _BatchNorm)]
-        if not norms:
+        if not norms or self._measured:
             return
+        self._measured = True
         momenta = [norm.momentum for norm in norms]
         for norm in norms:
             norm.reset_running_stats()

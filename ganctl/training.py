@@ -4,6 +4,7 @@ import logging
 import random
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from ganctl.callbacks.stopping import Stopping
 from ganctl.data.dataset import Dataset, Table
 from ganctl.data.stream import Stream, fixed
 from ganctl.devices import Placement, place, precision_of, set_up_cpu
-from ganctl.errors import INTERRUPTED, NotFinite, Stopped
+from ganctl.errors import INTERRUPTED, NotFinite, Stopped, UserError
 from ganctl.games.game import Game
 from ganctl.logs import logged_to
 from ganctl.module import GameModule
@@ -40,21 +41,39 @@ COLUMNS = 8  # of a sample grid
 
 def train(settings: Config, *, run: Run | None = None, callbacks: Sequence[pl.Callback] = ()) -> Config:
     """Train from the first image on, as `ganctl.config.prepare` settled it; returns the content of result.json."""
-    set_up_cpu(settings["trainer"]["threads"])
-    placement = place(settings["device"])
+    stage = set_up(settings)
     images = quantity(settings["images"])
     run = run or runs.create(runs.outputs_root(), settings["name"], settings, settings["choices"], images)
-    return play(settings, placement, run, state=None, callbacks=callbacks)
+    return play(settings, stage, run, state=None, callbacks=callbacks)
 
 
 def resume(run: Run, settings: Config, *, callbacks: Sequence[pl.Callback] = ()) -> Config:
     """Continue a run from its last good checkpoint, bit for bit as if it had never stopped."""
-    set_up_cpu(settings["trainer"]["threads"])
-    placement = place(settings["device"])
     found = checkpoint.load_newest_good(run)
+    stage = set_up(settings)
     for notice in found.notices:
         log.warning(notice)
-    return play(settings, placement, run, state=found.content, callbacks=callbacks)
+    return play(settings, stage, run, state=found.content, callbacks=callbacks)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where training takes place and with what: all that can be wrong before a run folder is made."""
+
+    placement: Placement
+    dataset: Dataset
+    table: Table
+
+
+def set_up(settings: Config) -> Stage:
+    """Choose the device and open the data. Raises UserError; nothing is left behind."""
+    set_up_cpu(settings["trainer"]["threads"])
+    placement = place(settings["device"])
+    dataset = parts.dataset_of(settings)
+    table = dataset.open(placement.torch_device)
+    if settings["batch_size"] > len(table):
+        raise UserError(f"batch_size: {settings['batch_size']}; the dataset has {len(table)} images; set it to that")
+    return Stage(placement, dataset, table)
 
 
 def dry_run(settings: Config) -> None:
@@ -65,13 +84,13 @@ def dry_run(settings: Config) -> None:
 
 
 def play(
-    settings: Config, placement: Placement, run: Run, state: Config | None, callbacks: Sequence[pl.Callback] = ()
+    settings: Config, stage: Stage, run: Run, state: Config | None, callbacks: Sequence[pl.Callback] = ()
 ) -> Config:
     """Train in a run's folder, and leave there how it ended."""
     with run.lock(), logged_to(run.log_file):
         runs.update_status(run, state="running", images=quantity(settings["images"]))
         try:
-            result = Session(settings, placement, run, state, callbacks).play()
+            result = Session(settings, stage, run, state, callbacks).play()
         except BaseException as error:
             runs.update_status(run, state=state_after(error))
             if not isinstance(error, (Stopped, NotFinite, KeyboardInterrupt)):
@@ -96,19 +115,19 @@ class Session:
     def __init__(
         self,
         settings: Config,
-        placement: Placement,
+        stage: Stage,
         run: Run,
         state: Config | None,
         callbacks: Sequence[pl.Callback] = (),
     ) -> None:
-        self.settings, self.placement, self.run, self.state = settings, placement, run, state
+        self.settings, self.run, self.state = settings, run, state
+        self.placement, self.dataset, self.table = stage.placement, stage.dataset, stage.table
         self.guests = callbacks  # the caller's own, told last
         self.images = quantity(settings["images"])
 
     def play(self) -> Config:
         """Train to the end; Stopped after a signal, NotFinite when numbers are lost."""
-        dataset = parts.dataset_of(self.settings)
-        table = dataset.open(self.placement.torch_device)
+        dataset, table = self.dataset, self.table
         seed_everything(self.settings["seed"])
         game = parts.game_of(self.settings).to(memory_format=torch.channels_last)
         module = parts.module_of(self.settings, game)

@@ -1,12 +1,22 @@
 """Shared fixtures: where the real data lies, and one thread so that tests do not fight over the cores."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
 torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Decoded data and classifiers go to a folder of the test run, unless GANCTL_CACHE names one."""
+    with pytest.MonkeyPatch.context() as patch:
+        if "GANCTL_CACHE" not in os.environ:
+            patch.setenv("GANCTL_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 def find_data() -> Path | None:

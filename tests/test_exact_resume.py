@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import pytorch_lightning as pl
+import torch.utils.tensorboard  # noqa: F401 - once, here, not in every child
 
 from ganctl import checkpoint, runs, training
 from ganctl.config import compose, prepare, recheck
@@ -31,7 +32,7 @@ LARGE = 1_000_000_000
 
 def settings_of(model: str, *overrides: str) -> dict[str, Any]:
     data = ["dataset=random", "dataset.shape=[1,16,16]", "dataset.classes=3", f"dataset.count={COUNT}"]
-    length = [f"images={BATCH * ROUNDS}", f"batch_size={BATCH}", "checkpoint_every=32", "sample_every=64", "keep=2"]
+    length = [f"images={BATCH * ROUNDS}", f"batch_size={BATCH}", "checkpoint_every=64", "sample_every=128", "keep=2"]
     fixed = ["device=cpu", "trainer.threads=1", "trainer.log_every=3", "trainer.preview=4"]
     return prepare(compose([f"model={model}", *data, *length, *fixed, *overrides]))
 
