@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from ganctl.data.small import Digits
 from ganctl.errors import UserError
 from ganctl.metrics import classifier, inception
+from ganctl.metrics.choice import choose
 from ganctl.metrics.classifier import ClassifierExtractor, StackedExtractor, prepare
-from ganctl.metrics.extractors import choose
 from ganctl.metrics.random_features import RandomExtractor
 from ganctl.metrics.reals import Reals
 

@@ -1,20 +1,18 @@
-"""Pictures to features: the one contract of everything that scores pictures, and which one to take."""
+"""Pictures to features: the one contract of everything that looks at pictures."""
 
 import hashlib
-import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from ganctl.data.batch import Tensors
-from ganctl.errors import NotFinite, UserError
-from ganctl.metrics.keys import ExtractorName
+from ganctl.errors import NotFinite
 
-logger = logging.getLogger("ganctl")
+Labelled = Callable[[], Iterator[tuple[Tensor, Tensor]]]
+"""Makes batches of training pictures ([B, C, H, W] uint8) and their classes ([B] int64)."""
 
 
 @dataclass(frozen=True)
@@ -69,59 +67,3 @@ def weights_identity(module: nn.Module) -> str:
     for name, value in sorted(module.state_dict().items()):
         parts += [name, value]
     return fingerprint(*parts)
-
-
-Labelled = Callable[[], Iterator[tuple[Tensor, Tensor]]]
-"""Makes batches of training pictures ([B, C, H, W] uint8) and their classes ([B] int64)."""
-
-
-def choose(
-    name: ExtractorName = "auto",
-    *,
-    channels: int,
-    labelled: Labelled | None = None,
-    classes: int = 0,
-    parts: int = 1,
-    weights: Path | None = None,
-    download: bool = False,
-    device: torch.device | str = "cpu",
-) -> Extractor:
-    """The extractor of that name; `auto` takes Inception where it is at hand and fast, else a classifier, else random.
-
-    channels: of the pictures. labelled, classes: training pictures and the number of their classes, where there are
-    labels. parts: 3 for pictures of three stacked digits. weights: Inception's weights in a file; download: fetch them.
-    Raises UserError where the named one cannot be had.
-    """
-    from ganctl.metrics.inception import DinoExtractor, InceptionExtractor, find_weights
-    from ganctl.metrics.random_features import RandomExtractor
-
-    if name == "inception" or (name == "auto" and (weights or download or (_quick(device) and find_weights()))):
-        return InceptionExtractor(weights, download=download)
-    if name == "dinov2":
-        return DinoExtractor(download=download)
-    if name == "random":
-        return RandomExtractor(channels)
-    return _classifier(name, channels, labelled, classes, parts)
-
-
-def _quick(device: torch.device | str) -> bool:
-    """Whether Inception at 299 pixels is a matter of seconds there."""
-    return torch.device(device).type == "cuda"
-
-
-def _classifier(name: str, channels: int, labelled: Labelled | None, classes: int, parts: int) -> Extractor:
-    """The data's own classifier; where `auto` cannot have one, the random network and a sentence why."""
-    from ganctl.metrics.classifier import prepare
-    from ganctl.metrics.random_features import RandomExtractor
-
-    try:
-        if labelled is None or classes < 2:
-            have = "has one class" if classes == 1 else "has no classes"
-            raise UserError(f"extractor: a classifier needs labels of two classes or more, and the data {have}")
-        return prepare(labelled, channels, classes, parts)
-    except UserError as error:
-        if name == "classifier":
-            raise
-        if labelled is not None:
-            logger.info("%s; scored on a random network instead", str(error).removeprefix("extractor: "))
-        return RandomExtractor(channels)

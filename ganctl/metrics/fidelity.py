@@ -1,5 +1,6 @@
 """How near samples are to the data: Frechet distance, kernel distance, Inception score, precision and recall."""
 
+import logging
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -9,9 +10,10 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from ganctl.errors import UserError
-from ganctl.metrics.extractors import Features, finite, logger
+from ganctl.metrics.extractors import Features, finite
 from ganctl.metrics.isolation import isolated
 
+logger = logging.getLogger("ganctl")
 GIVEN = "ganctl-given"  # name of the pass-through below in torch-fidelity's registry
 SPLITS = 10  # of the Inception score (Salimans et al. 2016)
 KERNEL_SUBSET = 1000  # of the kernel distance (Binkowski et al. 2018)

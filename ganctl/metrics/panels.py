@@ -13,8 +13,9 @@ from ganctl.data.points import Points
 from ganctl.data.stacked import Stacked
 from ganctl.errors import UserError
 from ganctl.games.game import Game, Generative
+from ganctl.metrics.choice import choose
 from ganctl.metrics.evaluation import Evaluation
-from ganctl.metrics.extractors import Extractor, choose
+from ganctl.metrics.extractors import Extractor
 from ganctl.metrics.fidelity import fewest
 from ganctl.metrics.keys import CLASSES, FEATURES, GROUPS, METRICS, PIXELS, POINTS, ExtractorName, demand
 from ganctl.metrics.panel import Panel
