@@ -18,6 +18,7 @@ from ganctl.composition import Composed, combinations, compose, register
 from ganctl.confdir import conf_dir
 from ganctl.errors import UserError
 from ganctl.interpolation import Resolver
+from ganctl.metrics.keys import watching_mistakes
 from ganctl.nearest import hint
 from ganctl.overrides import parsed
 from ganctl.settings import GROUPS, names, settle, settle_trainer
@@ -149,7 +150,7 @@ def _across(own: Config) -> list[str]:
     devices, size = own["device"], own["batch_size"]
     uneven = isinstance(devices, list) and size % len(devices)
     shares = [f"batch_size: {size}; must be a multiple of {len(devices)}, the number of devices"] if uneven else []
-    return shares + plugin_mistakes(own["plugins"])
+    return shares + watching_mistakes(own["early_stop"], own["evaluate_every"]) + plugin_mistakes(own["plugins"])
 
 
 def too_large(batch_size: int, count: int) -> str:

@@ -197,9 +197,13 @@ def test_a_generator_that_fails_in_an_evaluation_goes_on_in_training_mode(traine
     assert all(part.training for part in module.game.generator.modules())
 
 
-def test_an_unknown_score_to_watch_is_refused(outputs: Path) -> None:
-    with pytest.raises(UserError, match=r"early_stop: no metric 'fdd' here; did you mean 'fd'\?"):
-        training.train(settings_of("wrong", "evaluate_every=128", "early_stop=fdd"))
+def test_a_score_that_cannot_be_watched_is_refused(outputs: Path) -> None:
+    with pytest.raises(UserError, match=r"early_stop: no score 'fdd'; did you mean 'fd'\?"):
+        settings_of("wrong", "evaluate_every=128", "early_stop=fdd")
+    with pytest.raises(UserError, match="early_stop: fd was given, and nothing is evaluated; set evaluate_every=25k"):
+        settings_of("wrong", "early_stop=fd")
+    with pytest.raises(UserError, match="early_stop: no metric 'psnr' here"):
+        training.train(settings_of("wrong", "evaluate_every=128", "early_stop=psnr"))
 
 
 def test_watching_a_score_takes_it(outputs: Path) -> None:

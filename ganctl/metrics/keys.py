@@ -76,6 +76,17 @@ def parse(text: str | None) -> tuple[str, ...] | None:
     return names
 
 
+def watching_mistakes(early_stop: str | None, evaluate_every: object) -> list[str]:
+    """What is wrong with the score that training is to watch, as far as it shows before the data is known."""
+    if early_stop is None:
+        return []
+    if early_stop not in NAMES:
+        return [f"early_stop: no score {early_stop!r}{hint(early_stop, NAMES)}; there are {', '.join(NAMES)}"]
+    if evaluate_every is None:
+        return [f"early_stop: {early_stop} was given, and nothing is evaluated; set evaluate_every=25k"]
+    return []
+
+
 def with_papers_names(metrics: str | None, extractor: ExtractorName) -> tuple[str | None, ExtractorName]:
     """`fid` and `kid` mean Inception: the metrics by their keys here, and the extractor that they ask for.
 
