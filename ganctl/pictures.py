@@ -18,7 +18,7 @@ def to_bytes(image: Tensor) -> Tensor:
 
 
 def grid(images: Tensor, columns: int | None = None, enlarge: bool = True) -> np.ndarray:
-    """Pictures [N, C, H, W] in [-1, 1] -> one [H, W, 3] uint8 sheet, row by row; small ones enlarged by whole pixels."""
+    """Pictures [N, C, H, W] in [-1, 1] -> one [H, W, 3] uint8 sheet, row by row; small ones are enlarged."""
     columns = columns or max(1, math.ceil(math.sqrt(len(images))))
     whole = max(1, COMFORTABLE // (columns * (images.shape[3] + 2))) if enlarge else 1
     pixels = to_bytes(images).cpu().repeat_interleave(whole, 2).repeat_interleave(whole, 3)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ganctl import checkpoint
 from ganctl.build import build
+from ganctl.data.batch import Tensors
 from ganctl.devices import place
 from ganctl.errors import UserError
 from ganctl.games.game import Game, Generative, Wish
@@ -55,13 +56,16 @@ class Sampler:
     def batches(
         self, n: int = 64, seed: int = 0, label: Label = None, batch_size: int = 64, **wishes: Any
     ) -> Iterator[Tensor]:
-        """The pictures of `sample`, a batch at a time; all inputs are drawn first, so batching cannot change them."""
+        """The pictures of `sample`, a batch at a time. All inputs are drawn now, so batching cannot change them."""
         labels = self.labels(label, n)
         wish = Wish(n if labels is None else len(labels), label=labels, **wishes)
         try:
             inputs = self.game.request(wish, torch.Generator().manual_seed(seed))
         except ValueError as error:
             raise UserError(str(error)) from error
+        return self._painted(inputs, batch_size)
+
+    def _painted(self, inputs: Tensors, batch_size: int) -> Iterator[Tensor]:
         for piece in inputs.split(batch_size):
             with torch.inference_mode(), repeatable():
                 pictures = self.game.paint(piece.map(lambda value: value.to(self.device))).cpu()
@@ -94,7 +98,7 @@ class Sampler:
             return self.names.index(str(label))
         if str(label).isdigit() and int(label) < self.classes:
             return int(label)
-        known = f" ({', '.join(self.names)})" if self.names else ""
+        known = "" if all(name.isdigit() for name in self.names) else f" ({', '.join(self.names)})"
         raise UserError(f"label: no class {label!r}; accepted are 0 to {self.classes - 1}{known}, and each")
 
 

@@ -47,7 +47,7 @@ def run(argv: list[str]) -> int:
 
     path = drawing.asked_place(arguments.out, arguments.format) if arguments.out else None
     device: Any = int(arguments.device) if arguments.device.isdigit() else arguments.device
-    plugins = [name for name in arguments.plugins.split(",") if name]
+    plugins = [name for name in arguments.plugins.strip("[]").split(",") if name]
     sampler = load(arguments.run, arguments.ckpt, ema=arguments.ema, device=device, plugins=plugins)
     path = path or drawing.free_place(sampler.path, title(sampler, arguments), arguments.format)
     draw(sampler, arguments, path)

@@ -94,7 +94,7 @@ def other_flag(word: str) -> str:
 
 def refuse_torchrun() -> None:
     """ganctl starts its own processes; started several times by torchrun, each would make a run of its own."""
-    if "TORCHELASTIC_RUN_ID" in os.environ and "GANCTL_RUN" not in os.environ:
+    if "TORCHELASTIC_RUN_ID" in os.environ:
         raise UserError("torchrun: start ganctl train without it; for several GPUs write device=[0,1]")
 
 

@@ -47,7 +47,7 @@ def play_one(_: Any) -> None:
 def outcome(plan: Plan, row: Row, overrides: Sequence[str], alone: bool) -> Row:
     """Play a run to its end, whatever that is: the row says what became of it, and no error leaves here."""
     try:
-        settings = prepare(compose(overrides, plan.config_dirs))
+        settings = settings_of(plan, row, overrides)
         with own_gpu(settings["device"], plan) as gpu:
             return played(plan, row, settings, gpu, alone)
     except Abandoned:
@@ -56,6 +56,13 @@ def outcome(plan: Plan, row: Row, overrides: Sequence[str], alone: bool) -> Row:
         return replace(row, status="failed", reason="; ".join(str(error).splitlines()))
     except Exception as error:  # the other runs go on
         return replace(row, status="failed", reason=f"{type(error).__name__}: {error}")
+
+
+def settings_of(plan: Plan, row: Row, overrides: Sequence[str]) -> dict[str, Any]:
+    """What was checked before the sweep began; where a sweeper made up the overrides, they are checked now."""
+    if plan.titles[row.number - 1 : row.number] == [row.overrides]:
+        return plan.settings[row.number - 1]
+    return prepare(compose(overrides, plan.config_dirs))
 
 
 @dataclass(frozen=True)
@@ -75,9 +82,7 @@ def own_gpu(device: Any, plan: Plan) -> Iterator[Gpu]:
             raise Abandoned
 
     waiting()
-    import torch
-
-    gpus = gpulock.visible(torch.cuda.device_count()) if torch.cuda.is_available() else []
+    gpus = plan.gpus
     if not gpus or "SLURM_JOB_ID" in os.environ or device in ("cpu", "mps"):
         yield Gpu({})
     elif isinstance(device, list):

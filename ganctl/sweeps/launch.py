@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -13,7 +13,7 @@ import hydra
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf.errors import OmegaConfBaseException
 
-from ganctl import confdir, conftree, runs
+from ganctl import confdir, conftree, gpulock, runs
 from ganctl.composition import composition_error, hydra_session
 from ganctl.config import combinations, compose, prepare, register
 from ganctl.errors import FAILED, INTERRUPTED, OK, TERMINATED, UserError
@@ -44,17 +44,16 @@ def sweep(overrides: Sequence[str], config_dirs: Sequence[str] = ()) -> int:
     jobs = combinations(own) if counted else []
     swept = swept_keys(jobs) if len(jobs) > 1 else []
     titles = [title(job, swept) for job in jobs]
-    mistakes = [
-        *mistakes_of_hydra(hydras, config_dirs),
-        *mistakes_of(dict(zip(titles, jobs, strict=True)), config_dirs),
-    ]
+    mistakes = mistakes_of_hydra(hydras, config_dirs)
+    settings = checked(titles, jobs, config_dirs, mistakes)
     if mistakes:
         raise UserError(*mistakes)
     if dry_run in ("true", "True"):
         print("\n".join([f"{len(jobs)} runs, all checked:", *(f"  {each}" for each in titles)]))
         return OK
     folder = sweep_folder(name)
-    plan = Plan(str(folder), titles, swept, [str(each) for each in confdir.user_dirs(config_dirs)])
+    folders = [str(each) for each in confdir.user_dirs(config_dirs)]
+    plan = Plan(str(folder), titles, swept, folders, settings, gpus_here())
     plan.save()
     print(f"a sweep of {len(jobs) or 'several'} runs in {shown(folder)}", flush=True)
     return conclude(plan, launch(plan, [*hydras, *(forced(word, config_dirs) for word in own)]))
@@ -74,16 +73,26 @@ def taken(key: str, overrides: Sequence[str]) -> tuple[str | None, list[str]]:
     return (values[0] if values else None), [word for word in overrides if not word.startswith(f"{key}=")]
 
 
-def mistakes_of(jobs: Mapping[str, Sequence[str]], config_dirs: Sequence[str]) -> list[str]:
-    """Every run (title -> overrides) checked as if it were alone; a mistake that not all make says who makes it."""
-    found: dict[str, list[str]] = {}
-    for name, job in jobs.items():
+def checked(
+    titles: Sequence[str], jobs: Sequence[Sequence[str]], config_dirs: Sequence[str], mistakes: list[str]
+) -> list[dict[str, Any]]:
+    """The settings of every run, each checked as if it were alone; a mistake that not all make says who makes it."""
+    settings, found = [], dict[str, list[str]]()
+    for name, job in zip(titles, jobs, strict=True):
         try:
-            prepare(compose(job, config_dirs))
+            settings.append(prepare(compose(job, config_dirs)))
         except UserError as error:
             for mistake in error.mistakes:
                 found.setdefault(mistake, []).append(name)
-    return [each if len(where) == len(jobs) else f"{each} (in {where[0]})" for each, where in found.items()]
+    mistakes += [each if len(where) == len(jobs) else f"{each} (in {where[0]})" for each, where in found.items()]
+    return settings
+
+
+def gpus_here() -> list[str]:
+    """The GPUs that this process may use."""
+    import torch
+
+    return gpulock.visible(torch.cuda.device_count()) if torch.cuda.is_available() else []
 
 
 def mistakes_of_hydra(overrides: Sequence[str], config_dirs: Sequence[str]) -> list[str]:

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from ganctl.atomic import write_text
 
@@ -22,6 +22,8 @@ class Plan:
     titles: list[str]  # of the runs, in order; empty where a sweeper makes them up as it goes
     swept: list[str]  # the keys whose values differ
     config_dirs: list[str]
+    settings: list[dict[str, Any]] = field(default_factory=list)  # checked, one for each title
+    gpus: list[str] = field(default_factory=list)  # that the runs share out
     host: str = field(default_factory=socket.gethostname)
     pid: int = field(default_factory=os.getpid)  # the process that counts the runs
 
@@ -72,8 +74,8 @@ def swept_keys(jobs: Sequence[Sequence[str]]) -> list[str]:
 
 def title(overrides: Sequence[str], swept: Sequence[str]) -> str:
     """What makes a run what it is, in short: `model=dcgan,lr=1e-4`; all its overrides if nothing is known to differ."""
-    ends = [key.split(".")[-1] for key in swept]
     pairs = [word.partition("=")[::2] for word in overrides]
     shown = [(key, value) for key, value in pairs if key in swept or not swept]
-    short = {key: key.split(".")[-1] if ends.count(key.split(".")[-1]) == 1 else key for key, _ in shown}
-    return ",".join(f"{short[key]}={value}" for key, value in shown)
+    ends = [key.split(".")[-1] for key, _ in shown]
+    short = [end if ends.count(end) == 1 else key for end, (key, _) in zip(ends, shown, strict=True)]
+    return ",".join(f"{name}={value}" for name, (_, value) in zip(short, shown, strict=True))

@@ -25,11 +25,10 @@ def play_apart(
     signals: what has been sent to the whole sweep so far; handed on to the child, which lives in a session of its own
     so that a terminal's Ctrl-C does not reach it twice. inherited: open files (locks) that it keeps.
     """
-    command = [sys.executable, "-m", "ganctl.worker", str(folder), "--leashed"]
     errors = folder / "stderr.txt"
     with errors.open("w+", encoding="utf-8", errors="replace") as told:
         child = subprocess.Popen(
-            command,
+            worker_command(folder),
             env={**os.environ, **environment},
             stdin=subprocess.PIPE,  # the leash: it closes when this process dies, however it dies
             stdout=subprocess.DEVNULL if quiet else None,
@@ -43,6 +42,11 @@ def play_apart(
     if not lines:
         errors.unlink()
     return child.returncode, lines[-1].removeprefix("ganctl train: ") if lines else ""
+
+
+def worker_command(folder: Path) -> list[str]:
+    """How the run's process is started."""
+    return [sys.executable, "-m", "ganctl.worker", str(folder), "--leashed"]
 
 
 def watch(child: "subprocess.Popen[bytes]", signals: Callable[[], Sequence[int]]) -> None:

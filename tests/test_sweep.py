@@ -1,0 +1,243 @@
+"""Sweeps: titles, tables, locks, signals; and a real one, with a run that fails among runs that finish."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from ganctl import cli, gpulock
+from ganctl.sweeps import job, process
+from ganctl.sweeps.plan import Plan, swept_keys, title
+from ganctl.sweeps.table import Row, add_row, rows_of, write_table
+
+SMALL = ["dataset=random", "dataset.shape=[1,8,8]", "model=gan", "batch_size=16", "images=64", "trainer.log_every=1"]
+SMALL += ["model.game.generator.hidden=[16]", "model.game.discriminator.hidden=[16]", "trainer.preview=4"]
+SMALL += ["device=cpu", "precision=32"]
+
+
+def test_a_title_holds_what_differs_by_short_names():
+    jobs = [["model=gan", "a.b.lr=1", "seed=1"], ["model=gan", "a.b.lr=2", "seed=2"]]
+    swept = swept_keys(jobs)
+    assert swept == ["a.b.lr", "seed"]
+    assert title(jobs[0], swept) == "lr=1,seed=1"
+    assert title(["a.lr=1", "b.lr=2", "seed=3"], ["a.lr", "b.lr"]) == "a.lr=1,b.lr=2"
+    assert title(["a.lr=1", "seed=3"], []) == "lr=1,seed=3"
+
+
+def test_a_plan_is_read_as_it_was_saved_and_hands_signals_on(tmp_path):
+    plan = Plan(str(tmp_path), ["seed=1"], ["seed"], [])
+    plan.save()
+    assert Plan.load(tmp_path) == plan
+    assert plan.signals() == []
+    plan.hand_on(signal.SIGINT)
+    plan.hand_on(signal.SIGINT)
+    assert plan.signals() == [2, 2]
+
+
+def test_a_sweep_that_was_killed_ends_its_runs(tmp_path):
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    assert Plan(str(tmp_path), [], [], [], pid=gone.pid).signals() == [signal.SIGTERM]
+    assert Plan(str(tmp_path), [], [], [], host="elsewhere", pid=gone.pid).signals() == []
+
+
+def test_the_table_gives_each_loss_a_column_and_is_sorted(tmp_path):
+    add_row(tmp_path, Row(2, "seed=2", "failed", reason="no, really"))
+    add_row(tmp_path, Row(1, "seed=1", "finished", 64, 3.5, "here", losses={"d/a": 0.5}))
+    assert [row.number for row in rows_of(tmp_path)] == [1, 2]
+    with (tmp_path / "sweep.csv").open() as file:
+        first, second = csv.DictReader(file)
+    assert first == {
+        "number": "1",
+        "overrides": "seed=1",
+        "status": "finished",
+        "images_seen": "64",
+        "seconds": "3.5",
+        "folder": "here",
+        "reason": "",
+        "d/a": "0.5",
+    }
+    assert (second["reason"], second["d/a"]) == ("no, really", "")
+
+
+def test_an_empty_table_has_a_header(tmp_path):
+    write_table(tmp_path, [])
+    assert (tmp_path / "sweep.csv").read_text() == "\n"
+
+
+def test_two_claims_take_different_gpus_and_a_third_waits(tmp_path):
+    took = []
+
+    def third() -> None:
+        with gpulock.claim(["0", "1"], folder=tmp_path) as claim:
+            took.append((claim.gpus, time.monotonic()))
+
+    with gpulock.claim(["0", "1"], folder=tmp_path) as one:
+        with gpulock.claim(["0", "1"], folder=tmp_path) as two:
+            assert (one.gpus, two.gpus) == (("0",), ("1",))
+            waiting = threading.Thread(target=third)
+            waiting.start()
+            time.sleep(0.1)
+            assert took == []
+        freed = time.monotonic()
+        waiting.join()
+    assert took[0][0] == ("1",)
+    assert took[0][1] >= freed
+
+
+def test_a_claim_can_be_given_up(tmp_path):
+    def give_up() -> None:
+        raise job.Abandoned
+
+    held, wanted = (gpulock.claim(["0"], folder=tmp_path, waiting=give_up) for _ in range(2))
+    with held, pytest.raises(job.Abandoned), wanted:
+        pass
+    with gpulock.claim(["1", "0"], everyone=True, folder=tmp_path) as both:
+        assert both.gpus == ("0", "1")
+
+
+def test_a_lock_lives_as_long_as_the_child_that_inherited_it(tmp_path):
+    with gpulock.claim(["0"], folder=tmp_path) as claim:
+        child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=claim.files)
+
+    def give_up() -> None:
+        raise job.Abandoned
+
+    with pytest.raises(job.Abandoned), gpulock.claim(["0"], folder=tmp_path, waiting=give_up):
+        pass
+    child.communicate(b"\n")
+    with gpulock.claim(["0"], folder=tmp_path, waiting=give_up):
+        pass
+
+
+def test_visible_gpus_follow_the_environment(monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert gpulock.visible(2) == ["0", "1"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3, GPU-a1")
+    assert gpulock.visible(2) == ["3", "GPU-a1"]
+
+
+CHILD = """
+import os, signal, sys, time
+heard = []
+signal.signal(signal.SIGINT, lambda *_: heard.append(1))
+print("ganctl train: begun", file=sys.stderr, flush=True)
+open("ready", "w").close()
+while len(heard) < 2:
+    time.sleep(0.02)
+sys.exit(130)
+"""
+
+
+def test_signals_of_the_sweep_reach_a_run_one_by_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(process, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(process, "worker_command", lambda folder: [sys.executable, "-c", CHILD])
+    sent: list[int] = []
+
+    def signals() -> list[int]:
+        if Path("ready").exists() and len(sent) < 2:
+            sent.append(signal.SIGINT)
+            time.sleep(0.2)  # the next one comes after the first was heard
+        return sent
+
+    code, told = process.play_apart(tmp_path, signals, {})
+    assert (code, told) == (130, "begun")
+    assert (tmp_path / "stderr.txt").read_text() == "ganctl train: begun\n"
+
+
+def test_a_leashed_process_ends_when_the_other_end_closes():
+    code = "import time; from ganctl.sweeps.process import stop_with_parent; stop_with_parent(); time.sleep(30)"
+    environment = {**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[1])}
+    child = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, env=environment)
+    time.sleep(0.3)
+    assert child.poll() is None
+    assert child.stdin is not None
+    child.stdin.close()
+    assert child.wait(timeout=10) == -signal.SIGTERM
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GANCTL_OUTPUTS", raising=False)
+    monkeypatch.delenv("GANCTL_CONF", raising=False)
+    monkeypatch.setenv("PYTHONPATH", str(Path(cli.__file__).parents[1]))
+    return tmp_path
+
+
+def test_mistakes_of_all_runs_are_told_before_any_begins(elsewhere, capsys):
+    words = ["-m", *SMALL, "seed=1,-2", "imges=3", "hydra/launcher=jolib", "name=s"]
+    assert cli.main(["train", *words]) == 2
+    assert capsys.readouterr().err == (
+        "ganctl train: 3 mistakes\n"
+        "  hydra/launcher=jolib: no such option; did you mean 'joblib'?\n"
+        "  imges: no such key; did you mean 'images'?\n"
+        "  seed: -2; must be 0 or more (in seed=-2)\n"
+    )
+    assert list(elsewhere.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("name=a,b", "name: belongs to the whole sweep; give one value"),
+        ("model.game.generator.hidden=interval(1,2)", "an interval cannot be counted; write the values: a,b,c"),
+        ("hydra.luncher=3", "hydra.luncher=3: Hydra knows no such setting, or no such value of it"),
+    ],
+)
+def test_what_a_sweep_refuses(elsewhere, word, told, capsys):
+    assert cli.main(["train", "-m", "seed=1,2", word]) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_a_dry_sweep_lists_its_runs(elsewhere, capsys):
+    assert cli.main(["train", "-m", *SMALL, "seed=1,2", "loss=hinge,least_squares", "dry_run=true"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "4 runs, all checked:"
+    assert lines[2] == "  seed=1,loss=least_squares"
+    assert list(elsewhere.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory) -> tuple[subprocess.CompletedProcess[str], Path]:
+    """Two runs at once, of which the first goes to infinity; a key that only the optimizer knows is set, too."""
+    place = tmp_path_factory.mktemp("sweep")
+    words = ["model.optimizers.discriminator.lr=1e38,1e-3", "model.optimizers.generator.eps=1e-7", *SMALL]
+    words += ["name=s", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[1]), "OMP_NUM_THREADS": "1"}
+    environment = {name: value for name, value in environment.items() if name not in ("GANCTL_OUTPUTS", "GANCTL_CONF")}
+    command = [sys.executable, "-m", "ganctl", "train", *words[:2], "-m", *words[2:]]
+    found = subprocess.run(command, capture_output=True, text=True, cwd=place, env=environment, check=False)
+    return found, place
+
+
+def test_a_failed_run_is_reported_and_the_others_go_on(swept):
+    found, place = swept
+    assert found.returncode == 1, found.stderr
+    with (place / "outputs" / "s" / "sweep.csv").open() as file:
+        failed, good = csv.DictReader(file)
+    assert (failed["overrides"], failed["status"]) == ("lr=1e+38", "not finite")
+    assert "is not finite" in failed["reason"] or " is nan" in failed["reason"] or " is inf" in failed["reason"]
+    assert (good["overrides"], good["status"], good["images_seen"]) == ("lr=0.001", "finished", "64")
+    assert float(good["generator/adversarial"]) > 0
+    assert good["folder"] == "outputs/s/2-lr=0.001"
+    assert (place / good["folder"] / "checkpoints" / "last.ckpt").exists()
+
+
+def test_a_sweep_ends_with_a_table_and_leaves_no_logs_of_hydra(swept):
+    found, place = swept
+    assert "lr=0.001" in found.stdout
+    assert "run 1 (lr=1e+38): " in found.stdout
+    assert "outputs/s/sweep.csv" in found.stdout
+    assert found.stderr == ""
+    names = {path.name for path in place.rglob("*")}
+    assert ".hydra" not in names
+    assert not any(name.endswith(".log") for name in names)
+    assert {path.name for path in (place / "outputs" / "s").iterdir() if path.is_dir()} == {"1-lr=1e+38", "2-lr=0.001"}
