@@ -18,6 +18,7 @@ from ganctl.errors import UserError
 from ganctl.games.game import Game
 from ganctl.nearest import hint
 from ganctl.schedules import Schedule
+from ganctl.weightless import weightless
 
 Config = dict[str, Any]
 NEEDED = ("game", "optimizers", "average")
@@ -58,7 +59,7 @@ def judge(model: Config, plugins: Sequence[str], *, sizes_known: bool) -> list[s
 
 def _turns(node: Any, plugins: Sequence[str], mistakes: list[str]) -> list[str] | None:
     """Names of the game's turns, after building it without memory; None where it cannot be built."""
-    with aside(), torch.device("meta"):
+    with aside(), weightless():
         game, found = trial(node, Game, "model.game", plugins)
         mistakes += found
         try:

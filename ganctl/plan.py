@@ -12,6 +12,7 @@ from ganctl.data.batch import Images
 from ganctl.devices import place, precision_of
 from ganctl.games.game import Clock, Game
 from ganctl.networks.interfaces import Network
+from ganctl.weightless import weightless
 
 COPIES = 4  # of a trained parameter: itself, its gradient, and Adam's two moments
 BYTES = 4  # of an fp32 number
@@ -21,7 +22,7 @@ def plan(settings: dict[str, Any]) -> str:
     """The plan of a training, in words."""
     import yaml
 
-    with torch.device("meta"):
+    with weightless():
         game = parts.game_of(settings)
     placement = place(settings["device"])
     precision = precision_of(settings["precision"], placement)

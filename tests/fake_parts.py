@@ -92,6 +92,7 @@ class Painter(Generator):
     def __init__(self, shape: Sequence[int], noise_size: int) -> None:
         super().__init__()
         self.shape, self.noise_size = tuple(shape), noise_size
+        torch.rand(1, device="cpu")  # draws a number even where only sizes are looked at
         self.layer = torch.nn.Linear(noise_size, shape[0] * shape[1] * shape[2])
 
     def forward(self, noise: Tensor, label: Tensor | None = None) -> Tensor:

@@ -5,10 +5,12 @@ import os
 import subprocess
 import sys
 from contextlib import suppress
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 from hydra.core.global_hydra import GlobalHydra
 from hypothesis import HealthCheck, given, settings
@@ -23,6 +25,7 @@ from ganctl.schema import TrainConfig, quantity, rules
 
 CONF = confdir.conf_dir()
 MODELS = sorted(file.stem for file in (CONF / "model").glob("*.yaml"))
+DATASETS = ("digits", "mnist", "cifar10")
 LOSSES = sorted(file.stem for file in (CONF / "loss").glob("*.yaml"))
 BASE = ("dataset=random",)
 FAKE = ("dataset=fake", "plugins=[fake_parts]")
@@ -128,21 +131,31 @@ def test_items_of_lists_can_be_set() -> None:
     assert found["model"]["game"]["penalties"][0]["weight"] == 2
 
 
-def test_checking_draws_no_random_number() -> None:
-    import torch
-
+def test_checking_draws_no_random_number(user_conf: Path) -> None:
+    painter = "model.game.generator={_target_: fake_parts.Painter}"
     torch.manual_seed(7)
     before = torch.get_rng_state()
-    prepared(*BASE)
+    prepared(*FAKE, painter, "~model.game.generator.width", conf=user_conf)
     assert torch.equal(torch.get_rng_state(), before)
 
 
-@pytest.mark.parametrize("dataset", ["random", "digits", "mnist"])
-@pytest.mark.parametrize("model", MODELS)
+def test_checking_needs_no_memory() -> None:
+    """A generator of 4 TB."""
+    found = prepared(*BASE, "model=gan", "model.noise_size=1_000_000", "model.game.generator.hidden=[1_000_000]")
+    assert found["model"]["noise_size"] == 1_000_000
+
+
+@pytest.mark.parametrize(("model", "dataset"), zip(MODELS, cycle(DATASETS), strict=False))
 def test_every_model_prepares(model: str, dataset: str) -> None:
-    labels = ["dataset.classes=10"] if dataset == "random" else []
-    found = prepared(f"model={model}", f"dataset={dataset}", *labels)
+    found = prepared(f"model={model}", f"dataset={dataset}")
     assert set(found["model"]) >= {"game", "optimizers", "every", "schedules", "average"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dataset", DATASETS)
+@pytest.mark.parametrize("model", MODELS)
+def test_every_model_prepares_on_every_dataset(model: str, dataset: str) -> None:
+    test_every_model_prepares(model, dataset)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -451,7 +464,7 @@ KNOWN = st.builds(
 WILD = st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.one_of(KNOWN, KNOWN, WILD, st.builds("seed={}".format, WILD)), max_size=4))
 def test_any_overrides_end_in_settings_or_in_words(overrides: list[str]) -> None:
     found, told = {}, ("",)
