@@ -34,7 +34,8 @@ def settings_of(model: str, *overrides: str) -> dict[str, Any]:
     data = ["dataset=random", "dataset.shape=[1,16,16]", "dataset.classes=3", f"dataset.count={COUNT}"]
     length = [f"images={BATCH * ROUNDS}", f"batch_size={BATCH}", "checkpoint_every=64", "sample_every=128", "keep=2"]
     fixed = ["device=cpu", "trainer.threads=1", "trainer.log_every=3", "trainer.preview=4"]
-    return prepare(compose([f"model={model}", *data, *length, *fixed, *overrides]))
+    words = [f"model={model}", *data, *length, *fixed, *overrides]
+    return prepare(compose([f"{key}={value}" for key, value in dict(word.split("=", 1) for word in words).items()]))
 
 
 def forked(work: Callable[[], Any], log: Path) -> int:

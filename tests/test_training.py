@@ -1,0 +1,171 @@
+"""A training from its settings to its folder: what it leaves, and how it ends when it cannot go on."""
+
+import csv
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytorch_lightning as pl
+import torch
+
+from ganctl import checkpoint, runs, training
+from ganctl.config import compose, prepare, recheck
+from ganctl.errors import INTERRUPTED, NOT_FINITE, TERMINATED, NotFinite, Stopped, UserError
+
+BATCH = 8
+
+
+@pytest.fixture(autouse=True)
+def outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("GANCTL_OUTPUTS", str(tmp_path / "outputs"))
+    return tmp_path / "outputs"
+
+
+def settings_of(*overrides: str) -> dict[str, Any]:
+    data = ["dataset=random", "dataset.shape=[1,8,8]", "dataset.count=40"]
+    size = ["model.game.generator.hidden=[16]", "model.game.discriminator.hidden=[16]"]
+    length = ["images=160", f"batch_size={BATCH}", "sample_every=80", "checkpoint_every=80", "trainer.log_every=2"]
+    chosen = ["model=gan", *data, *size, *length, "device=cpu", "precision=32", "trainer.preview=4", "name=run"]
+    return prepare(compose(last_of_each([*chosen, *overrides])))
+
+
+def last_of_each(words: list[str]) -> list[str]:
+    """A later word takes the place of an earlier one with the same key."""
+    return [f"{key}={value}" for key, value in dict(word.split("=", 1) for word in words).items()]
+
+
+class After(pl.Callback):
+    """Does something once after a round."""
+
+    def __init__(self, rounds: int, act: Any) -> None:
+        self.rounds, self.act = rounds, act
+
+    def on_train_batch_end(self, trainer: pl.Trainer, module: Any, *_: Any) -> None:
+        if module.rounds == self.rounds:
+            self.act(module)
+
+
+def test_what_a_run_leaves(outputs):
+    result = training.train(settings_of())
+    folder = outputs / "run"
+    assert result["images_seen"] == 160
+    assert result["rounds"] == 20
+    assert json.loads((folder / "result.json").read_text())["state"] == "finished"
+    assert runs.read_status(runs.Run(folder)).state == "finished"
+    assert sorted(path.name for path in (folder / "samples").glob("*")) == [
+        "000000000.png",
+        "000000080.png",
+        "000000160.png",
+        "progress.gif",
+    ]
+    assert (folder / "checkpoints" / "000000160.ckpt").exists()
+    assert list((folder / "tensorboard").glob("events*"))
+    assert "device: cpu" in (folder / "log.txt").read_text()
+    rows = list(csv.DictReader((folder / "metrics.csv").open()))
+    assert [int(row["rounds"]) for row in rows] == list(range(2, 21, 2))
+    assert float(rows[0]["generator/adversarial"]) > 0
+
+
+def test_checkpoints_are_plain_and_name_themselves(outputs):
+    training.train(settings_of())
+    content = torch.load(outputs / "run" / "checkpoints" / "last.ckpt", weights_only=True)
+    assert content["kind"] == "ganctl checkpoint"
+    assert content["config"]["choices"]["model"] == "gan"
+    assert content["images_seen"] == 160
+
+
+def test_a_turn_with_an_interval_plays_in_every_kth_round(outputs):
+    training.train(settings_of("model.every.generator=4"))
+    rows = list(csv.DictReader((outputs / "run" / "metrics.csv").open()))
+    played = [row["generator/adversarial"] != "" for row in rows]
+    assert played == [False, True] * 5  # windows of two rounds; the generator plays in rounds 4, 8, ...
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, INTERRUPTED), (signal.SIGTERM, TERMINATED)])
+def test_a_signal_finishes_the_round_saves_and_says_how_to_go_on(number, code, outputs):
+    with pytest.raises(Stopped, match=r"after 56 images and saved; continue with: ganctl train resume=.*run") as end:
+        training.train(settings_of(), callbacks=[After(6, lambda _: os.kill(os.getpid(), number))])
+    assert end.value.exit_code == code
+    run = runs.Run(outputs / "run")
+    assert runs.read_status(run).state == "interrupted"
+    assert checkpoint.load(run.checkpoints / "last.ckpt")["rounds"] == 7
+    assert training.resume(run, recheck(runs.read_config(run)))["rounds"] == 20
+
+
+def poison(module: Any) -> None:
+    with torch.no_grad():
+        next(module.game.generator.parameters()).fill_(float("nan"))
+
+
+def test_a_number_that_is_not_finite_stops_training_and_keeps_the_last_good_checkpoint(outputs):
+    with pytest.raises(NotFinite, match=r"round 14: .* in the .*'s turn is nan.*model\.optimizers\.\w+\.lr") as end:
+        training.train(settings_of(), callbacks=[After(12, poison)])
+    assert end.value.exit_code == NOT_FINITE
+    run = runs.Run(outputs / "run")
+    assert runs.read_status(run).state == "not finite"
+    good = checkpoint.load_newest_good(run).content
+    assert good["rounds"] == 10
+    assert all(value.isfinite().all() for value in good["game"].values() if value.is_floating_point())
+
+
+def test_poisoned_weights_are_never_saved(outputs):
+    """Between two readings of the losses, right before a checkpoint."""
+    with pytest.raises(NotFinite, match=r"round 10: "):
+        training.train(settings_of("trainer.log_every=50", "sample_every=null"), callbacks=[Poisoned(9)])
+    assert not (outputs / "run" / "checkpoints" / "last.ckpt").exists()
+
+
+class Poisoned(pl.Callback):
+    """Spoils the weights before a round."""
+
+    def __init__(self, rounds: int) -> None:
+        self.rounds = rounds
+
+    def on_train_batch_start(self, trainer: pl.Trainer, module: Any, *_: Any) -> None:
+        if module.rounds == self.rounds:
+            poison(module)
+
+
+def test_a_run_in_use_is_refused(outputs):
+    training.train(settings_of())
+    run = runs.Run(outputs / "run")
+    with run.lock(), pytest.raises(UserError, match="in use by process"):
+        training.resume(run, recheck(runs.read_config(run)))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="has a GPU")
+@pytest.mark.parametrize("device", ["cuda", "[0,2]", "idle"])
+def test_a_gpu_asked_for_and_none_there_leaves_nothing(device, outputs):
+    with pytest.raises(UserError, match="shows no NVIDIA GPU; set device=auto or device=cpu"):
+        training.train(settings_of(f"device={device}"))
+    assert not outputs.exists()
+
+
+def test_data_that_cannot_be_opened_leaves_nothing(outputs, tmp_path):
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for index in range(BATCH):
+        (pictures / f"{index}.png").write_bytes(b"not a picture")
+    data = ["dataset=folder", f"dataset.root={pictures}", "dataset.size=8"]
+    settings = prepare(compose(["model=gan", *data, f"batch_size={BATCH}", "device=cpu"]))
+    with pytest.raises(UserError, match="8"):
+        training.train(settings)
+    assert not outputs.exists()
+
+
+def test_longer_than_before(outputs):
+    training.train(settings_of())
+    run = runs.Run(outputs / "run")
+    assert training.resume(run, recheck(runs.read_config(run), ["images=240"]))["images_seen"] == 240
+
+
+def test_dry_run_tells_and_leaves_nothing(outputs, capsys):
+    training.dry_run(settings_of())
+    told = capsys.readouterr().out
+    assert "MLPGenerator, 2,704 parameters" in told  # 100*16 + 16 in, 16*64 + 64 out
+    assert "memory     about" in told
+    assert "device     cpu" in told
+    assert not outputs.exists()
