@@ -2,6 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 
 
 class Schedule(ABC):
@@ -33,6 +34,19 @@ class Cosine(Linear):
 
     def progress(self, images_seen: int) -> float:
         return (1 - math.cos(math.pi * super().progress(images_seen))) / 2
+
+
+class Steps(Schedule):
+    """`start`, then each of `steps` (images seen -> value) from there on."""
+
+    def __init__(self, start: float, steps: Mapping[int, float]) -> None:
+        if min(steps, default=0) < 0:
+            raise ValueError(f"steps: {dict(steps)}; they begin at 0 images or more")
+        self.start, self.steps = start, dict(sorted(steps.items()))
+
+    def at(self, images_seen: int) -> float:
+        reached = [value for images, value in self.steps.items() if images <= images_seen]
+        return reached[-1] if reached else self.start
 
 
 def value_at(value: float | Schedule, images_seen: int) -> float:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ganctl.schedules import Cosine, Linear, Schedule, value_at
+from ganctl.schedules import Cosine, Linear, Schedule, Steps, value_at
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,14 @@ def test_values(images_seen: int, linear: float, cosine: float) -> None:
 def test_never_leaves_its_ends(images_seen: int, start: float, end: float, kind: type[Linear]) -> None:
     value = kind(start, end, end_images=1e6).at(images_seen)
     assert min(start, end) - 1e-9 <= value <= max(start, end) + 1e-9
+
+
+def test_steps() -> None:
+    rates = Steps(1.0, {200: 3.0, 100: 2.0})
+    assert [rates.at(images) for images in (0, 99, 100, 199, 200, 10**9)] == [1.0, 1.0, 2.0, 2.0, 3.0, 3.0]
+    assert Steps(1.0, {}).at(5) == 1.0
+    with pytest.raises(ValueError, match="they begin at 0 images"):
+        Steps(1.0, {-1: 2.0})
 
 
 def test_plain_numbers_stand_still() -> None:
