@@ -51,6 +51,8 @@ def usage() -> str:
             *rows,
             "",
             "ganctl <command> --help explains a command. Begin with:  ganctl train model=dcgan dataset=digits",
+            "Exit codes: 0 done, 1 failed, 2 a mistake in what was asked, 4 not finite, 130 or 143 stopped by signal.",
+            "GANCTL_TRACEBACK=1 shows the traceback of an unexpected error.",
         ]
     )
 

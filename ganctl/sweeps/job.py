@@ -35,13 +35,16 @@ def play_one(_: Any) -> None:
     row = Row(int(job.job.num) + 1, title(overrides, plan.swept))
     alone = job.runtime.choices["hydra/launcher"] == "basic"
     ignore_ctrl_c()
-    place = f"[{row.number}/{len(plan.titles) or '?'}] {row.overrides}"
     if plan.signals():
-        return add_row(plan.place, row)
-    print(f"{place}: begins", flush=True)
-    row = outcome(plan, row, overrides, alone)
-    add_row(plan.place, row)
-    return print(f"{place}: {row.status}, {row.images_seen:,} images in {minutes(row.seconds)}", flush=True)
+        add_row(plan.place, row)
+    else:
+        place = f"[{row.number}/{len(plan.titles) or '?'}] {row.overrides}"
+        print(f"{place}: begins", flush=True)
+        row = outcome(plan, row, overrides, alone)
+        add_row(plan.place, row)
+        print(f"{place}: {row.status}, {row.images_seen:,} images in {minutes(row.seconds)}", flush=True)
+    if not plan.is_alive():  # the sweep was killed; a worker of joblib's would wait for ever
+        os._exit(TERMINATED)
 
 
 def outcome(plan: Plan, row: Row, overrides: Sequence[str], alone: bool) -> Row:
