@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import date
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +138,7 @@ def round_operations(settings: dict[str, Any]) -> float:
     from ganctl.games.game import Clock
 
     game = parts.game_of(settings)
-    shape = settings["dataset"]["shape"]
+    shape = settings["description"]["shape"]
     with FlopCounterMode(display=False) as counter:
         round = game.deal(Images(torch.randn(BATCH, *shape)), frozenset({"discriminator", "generator"}), Clock(0, 0))
         game.discriminator_loss(round).total.backward()
@@ -181,9 +182,10 @@ def main() -> None:
     parser.add_argument("--precisions", nargs="+", default=["32", "bf16"])
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
     choice = parser.parse_args()
-    rows = [measure(s, p, choice.blocks, choice.rounds) for s in choice.sizes for p in choice.precisions]
-    for row in rows:
-        print(row)
+    rows = []
+    for size, precision in product(choice.sizes, choice.precisions):
+        rows.append(measure(size, precision, choice.blocks, choice.rounds))
+        print(rows[-1], flush=True)
     choice.out.mkdir(parents=True, exist_ok=True)
     content = {"date": date.today().isoformat(), "torch": torch.__version__, "threads": torch.get_num_threads()}
     path = choice.out / f"train_speed-{content['date']}.json"

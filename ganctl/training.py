@@ -147,7 +147,8 @@ class Session:
         self.stopping = Stopping(images)
         self.recorder = Recorder(self.run.metrics_file, trainer["log_every"])
         self.reporting = Reporting(self.run)
-        self.gallery = Gallery(self.run.samples, inputs, interval(self.settings["sample_every"]), COLUMNS)
+        columns = columns_for(self.settings["description"]["classes"])
+        self.gallery = Gallery(self.run.samples, inputs, interval(self.settings["sample_every"]), columns)
         stateful: dict[str, pl.Callback] = {"recorder": self.recorder}
         every, keep = interval(self.settings["checkpoint_every"]), self.settings["keep"]
         self.checkpoints = Checkpoints(self.run, self.settings, every, keep, stateful)
@@ -227,6 +228,11 @@ class Session:
         }
         log.info("%s images in %s", f"{module.images_seen:,}", clock(seconds))
         return result
+
+
+def columns_for(classes: int) -> int:
+    """Of a sample grid: one a class, where that makes a grid easy to look at."""
+    return classes if COLUMNS <= classes <= 2 * COLUMNS else COLUMNS
 
 
 def interval(images: str | None) -> int | None:
