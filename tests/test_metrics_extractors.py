@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ganctl.data.small import Digits
+from ganctl.data.stacked import StackedDigits
 from ganctl.errors import UserError
 from ganctl.metrics import classifier, inception
 from ganctl.metrics.choice import choose
@@ -148,12 +149,23 @@ def test_three_stacked_digits_are_read_one_by_one(
 
 
 def test_a_stacked_classifier_is_trained_on_single_digits(quick: None) -> None:
-    """Two kinds of blocks in three channels: eight classes, learnt from the channels."""
+    """Two kinds of blocks in three channels: eight classes, learnt from the single ones."""
     pixels, label = blocks(120)
     order = torch.randint(120, (100, 3), generator=torch.Generator().manual_seed(0))
     stacks, classes = pixels[order, 0], (label[order] * torch.tensor([4, 2, 1])).sum(1)
-    found = prepare(lambda: iter([(stacks, classes)]), 3, 8, parts=3)
+    found = prepare(lambda: iter([(pixels, label)]), 3, 8, parts=3)
     assert torch.equal(found(stacks).logits.argmax(1), classes)
+
+
+def test_the_digits_under_stacked_ones_train_the_classifier() -> None:
+    """Not the stacks, in which a held-out digit would come back among those it learns from."""
+    data = StackedDigits(size=8, count=1_000)
+    reals = Reals("stacked", "train", data.describe(), data.open(torch.device("cpu")))
+    batches = list(reals.labelled())
+    assert sum(len(pixels) for pixels, _ in batches) == 1_438
+    assert batches[0][0].shape[1:] == (1, 8, 8)
+    assert torch.cat([label for _, label in batches]).max() == 9
+    assert torch.equal(reals.labels(torch.arange(1_000)), data.open(torch.device("cpu")).labels)
 
 
 def test_the_random_network_is_the_same_everywhere() -> None:

@@ -7,7 +7,7 @@ import torch
 from torch import tensor
 
 from ganctl.data.points import Grid25, Ring8
-from ganctl.metrics.coverage import conditional_accuracy, coverage, expected_modes, reverse_kl
+from ganctl.metrics.coverage import conditional_accuracy, coverage, reverse_kl
 from ganctl.metrics.diversity import diversity, memorisation, nearest
 from ganctl.metrics.points import score_points
 
@@ -47,13 +47,6 @@ def test_reverse_kl_of_two_histograms() -> None:
     first, second = tensor([0.5, 0.5, 0.0]).double(), tensor([0.25, 0.25, 0.5]).double()
     assert reverse_kl(first, second) == pytest.approx(math.log(2))
     assert reverse_kl(first, first) == 0
-
-
-def test_expected_modes_of_perfect_samples() -> None:
-    """26,000 draws over 1,000 modes miss 1000 (1 - 1/1000)^26000 = 5e-9 of them; 1,000 draws reach 632."""
-    assert expected_modes(26_000, 1_000) == pytest.approx(1_000, abs=1e-6)
-    assert expected_modes(1_000, 1_000) == pytest.approx(1_000 * (1 - 0.999**1_000))
-    assert expected_modes(5, 1) == 1
 
 
 def test_conditional_accuracy_by_hand() -> None:

@@ -70,7 +70,9 @@ class StackedTable(Table):
         """triples: [N, 3] rows of `digits`, one a channel."""
         if digits.labels is None:
             raise ValueError("stacked digits need the digits' labels")
-        self.digits, self.labels, self.triples = digits, digits.labels, triples
+        self.digits, self.triples = digits, triples
+        red, green, blue = digits.labels[triples.to(digits.labels.device)].unbind(1)
+        self.labels = 100 * red + 10 * green + blue  # [N]
 
     def __len__(self) -> int:
         return len(self.triples)
@@ -79,5 +81,4 @@ class StackedTable(Table):
         rows = self.triples[indices].to(self.digits.rows.device)
         pixels = self.digits.pixels(rows.flatten())  # [3 B, 1, H, W]
         image = pixels.reshape(-1, 3, *pixels.shape[2:]).contiguous(memory_format=torch.channels_last)
-        red, green, blue = self.labels[rows.to(self.labels.device)].unbind(1)
-        return Images(image.float().div_(127.5).sub_(1), 100 * red + 10 * green + blue)
+        return Images(image.float().div_(127.5).sub_(1), self.labels[indices.to(self.labels.device)])

@@ -29,7 +29,8 @@ def choose(
     """The extractor of that name; `auto` takes Inception where it is at hand and fast, else a classifier, else random.
 
     channels: of the pictures. labelled, classes: training pictures and the number of their classes, where there are
-    labels. parts: 3 for pictures of three stacked digits. weights: Inception's weights in a file; download: fetch them.
+    labels. parts: 3 for three stacked digits, whose single ones `labelled` yields. weights: Inception's, in a file;
+    download: fetch them.
     Raises UserError where the named one cannot be had.
     """
     if name == "inception" or (name == "auto" and (weights or download or (_quick(device) and find_weights()))):

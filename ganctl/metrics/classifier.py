@@ -93,14 +93,12 @@ def block(before: int, after: int, size: int) -> tuple[nn.Module, ...]:
 def prepare(labelled: Labelled, channels: int, classes: int, parts: int = 1) -> Extractor:
     """The classifier of this data: from the cache, else trained now.
 
-    parts: 3 where each channel holds a digit of its own (labels 100 a + 10 b + c). Raises UserError where a class has
-    too few pictures, or where the accuracy on held-out pictures stays under 90 %.
+    parts: 3 where each channel holds a digit of its own; `labelled` then yields the single digits, [B, 1, H, W].
+    Raises UserError where a class has too few pictures, or where the accuracy on held-out ones stays under 90 %.
     """
     pixels, labels = gather(labelled)
     if parts == 3:
-        single = round(classes ** (1 / 3))
-        digits = torch.stack((labels // single**2, labels // single % single, labels % single), 1)
-        return StackedExtractor(_prepare(pixels.flatten(0, 1).unsqueeze(1)[:MOST], digits.flatten()[:MOST], 1, single))
+        return StackedExtractor(_prepare(pixels, labels, 1, round(classes ** (1 / 3))))
     return _prepare(pixels, labels, channels, classes)
 
 

@@ -1,6 +1,5 @@
 """Which classes are drawn, how often, and whether a wished class is the one that comes."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -66,11 +65,6 @@ def coverage(predicted: Tensor, real_labels: Tensor, classes: int) -> Coverage:
         covered=int((present & (shares >= ENOUGH * expected)).sum()),
         kl=reverse_kl(shares, expected),
     )
-
-
-def expected_modes(count: int, modes: int) -> float:
-    """How many of `modes` equally frequent ones `count` perfect samples reach on average: the floor of `modes`."""
-    return modes * (1 - math.exp(count * math.log1p(-1 / modes))) if modes > 1 else float(modes)
 
 
 def conditional_accuracy(predicted: Tensor, wanted: Tensor) -> float:

@@ -60,6 +60,7 @@ class Panel:
         self.eyes = list(dict.fromkeys((extractor, *([classifier] if classifier else []))))
         self.rows = reals.order()[:reference]
         self.real = sheet(reals.batches(self.rows), self.eyes, self.device)
+        self.population = reals.labels(reals.order()) if classifier else None  # all labels: rare classes count
         self.wished = labels_to_wish(self.real.label, count)
         self.contract = self.terms(averaged)
         self.floors = self.measure_floors()
@@ -113,20 +114,20 @@ class Panel:
         """All values of these metrics. Raises UserError where pictures are too few."""
         wanted = [metric for metric in metrics if metric in FEATURES]
         values = dict(fidelity(samples.seen[0], reals.seen[0], wanted)) if wanted else {}
-        found = self.measure_classes(samples, reals, metrics)
+        found = self.measure_classes(samples, metrics)
         values |= found.values
         values |= measure_pixels(samples.thumbnails, reals.thumbnails, metrics)
         return Found(values, found.coverage)
 
-    def measure_classes(self, samples: Sheet, reals: Sheet, metrics: Collection[str]) -> Found:
+    def measure_classes(self, samples: Sheet, metrics: Collection[str]) -> Found:
         """Coverage and conditional accuracy, as the classifier sees the classes."""
         values: dict[str, Measured] = {}
         logits = samples.seen[-1].logits
-        if self.classifier is None or logits is None or reals.label is None:
+        if self.classifier is None or logits is None or self.population is None:
             return Found(values)
         predicted, shown = logits.argmax(1), None
         if "coverage" in metrics:
-            shown = coverage(predicted, reals.label, self.classifier.classes)
+            shown = coverage(predicted, self.population, self.classifier.classes)
             values |= {"covered": Measured(shown.covered), "modes": Measured(shown.modes), "kl": Measured(shown.kl)}
         if "conditional" in metrics and samples.label is not None:
             values["conditional"] = Measured(conditional_accuracy(predicted, samples.label))

@@ -24,7 +24,9 @@ from ganctl.metrics.points import COUNT
 from ganctl.metrics.reals import Reals
 
 log = logging.getLogger("ganctl")
-REFERENCE, REFERENCE_OF_PAPERS = 10_000, 50_000  # real pictures, at most; the larger number for Inception
+REFERENCE, REFERENCE_OF_PAPERS = 10_000, 50_000  # real pictures, at most; the larger number for Inception;
+# for stacked digits twice the samples, so that the floor's half of them reaches the modes as samples do
+COUNT_PICTURES, COUNT_STACKED = 10_000, 26_000  # samples; the latter to reach 1,000 modes (Lin et al. 2018)
 
 
 class Judge(Protocol):
@@ -44,7 +46,7 @@ class Wanted:
 
     metrics: Sequence[str] | None = None  # None: all that the data and the extractor allow
     among: Sequence[str] = tuple(METRICS)  # with metrics=None: only these
-    count: int | None = None  # None: 10,000 pictures or 2,500 points
+    count: int | None = None  # None: 10,000 pictures, 26,000 stacked ones, 2,500 points
     extractor: ExtractorName = "auto"
     weights: Path | None = None
     download: bool = False
@@ -62,7 +64,7 @@ def quick_panel(
     """For evaluations while training: seconds each. watch: key of a score that must be among them."""
     extra = [] if watch is None else [GROUPS.get(watch, watch)]
     among = tuple(dict.fromkeys((*QUICK, *extra)))
-    count = None if isinstance(dataset, Points) else QUICK_COUNT
+    count = None if isinstance(dataset, Points) else COUNT_PICTURES if isinstance(dataset, Stacked) else QUICK_COUNT
     panel = panel_of(settings, dataset, table, game, Wanted(among=among, count=count), device)
     if watch is not None:
         demand([watch], panel.keys, "early_stop")
@@ -98,13 +100,16 @@ def picture_panel(reals: Reals, dataset: Dataset, wanted: Wanted, device: torch.
     }
     extractor = choose(wanted.extractor, weights=wanted.weights, download=wanted.download, device=device, **choice)
     classifier = classifier_beside(extractor, wanted.metrics, choice)
-    reference = min(len(reals.table), REFERENCE_OF_PAPERS if extractor.name == "inception" else REFERENCE)
+    stacked = isinstance(dataset, Stacked)
+    count = wanted.count or (COUNT_STACKED if stacked else COUNT_PICTURES)
+    most = 2 * count if stacked else REFERENCE_OF_PAPERS if extractor.name == "inception" else REFERENCE
+    reference = min(len(reals.table), most)
     return Panel(
         reals,
         possible(extractor, classifier, reference, wanted.among) if wanted.metrics is None else wanted.metrics,
         extractor,
         classifier,
-        count=wanted.count or REFERENCE,
+        count=count,
         reference=reference,
         seed=wanted.seed,
         device=device,

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ganctl.data.dataset import Description, Table, TensorTable
+from ganctl.data.stacked import StackedTable
 from ganctl.errors import UserError
 from ganctl.pictures import to_bytes
 
@@ -46,6 +47,9 @@ class Reals:
 
     def labels(self, rows: Tensor) -> Tensor | None:
         """[len(rows)] classes or [len(rows), K] attributes on the CPU; None for unlabelled data."""
+        if isinstance(self.table, TensorTable | StackedTable):  # they hold all labels; no picture need be made
+            held = self.table.labels
+            return None if held is None else held[rows.to(held.device)].cpu()
         found = [labels.cpu() for _, labels in self.batches(rows) if labels is not None]
         return torch.cat(found) if found else None
 
@@ -56,7 +60,10 @@ class Reals:
         return 0 if label is None or label.dim() > 1 else self.description.classes
 
     def labelled(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Batches for training a classifier, in the fixed order."""
+        """Batches for training a classifier, in the fixed order; of stacked digits the single ones."""
+        if isinstance(self.table, StackedTable):
+            yield from Reals(self.name, self.split, self.description, self.table.digits).labelled()
+            return
         for pixels, label in self.batches(self.order()):
             if label is not None:
                 yield pixels, label
