@@ -69,6 +69,8 @@ def set_up(settings: Config) -> Stage:
     """Choose the device and open the data. Raises UserError; nothing is left behind."""
     set_up_cpu(settings["trainer"]["threads"])
     placement = place(settings["device"])
+    if len(placement.devices) > 1:
+        raise UserError(f"device: {settings['device']}; a run takes one GPU so far; name one, or device=idle")
     dataset = parts.dataset_of(settings)
     table = dataset.open(placement.torch_device)
     if settings["batch_size"] > len(table):
@@ -89,10 +91,11 @@ def play(
     """Train in a run's folder, and leave there how it ended."""
     with run.lock(), logged_to(run.log_file):
         runs.update_status(run, state="running", images=quantity(settings["images"]))
+        session = Session(settings, stage, run, state, callbacks)
         try:
-            result = Session(settings, stage, run, state, callbacks).play()
+            result = session.play()
         except BaseException as error:
-            runs.update_status(run, state=state_after(error))
+            runs.update_status(run, state=state_after(error), **session.progress())
             if not isinstance(error, (Stopped, NotFinite, KeyboardInterrupt)):
                 log.debug("training failed", exc_info=error)
                 error.add_note(f"the traceback is in {run.log_file}")
@@ -123,6 +126,7 @@ class Session:
         self.settings, self.run, self.state = settings, run, state
         self.placement, self.dataset, self.table = stage.placement, stage.dataset, stage.table
         self.guests = callbacks  # the caller's own, told last
+        self.module: GameModule | None = None
         self.images = quantity(settings["images"])
 
     def play(self) -> Config:
@@ -130,7 +134,7 @@ class Session:
         dataset, table = self.dataset, self.table
         seed_everything(self.settings["seed"])
         game = parts.game_of(self.settings).to(memory_format=torch.channels_last)
-        module = parts.module_of(self.settings, game)
+        module = self.module = parts.module_of(self.settings, game)
         if self.settings["compile"]:
             compile_networks(game)
         self.prepare(dataset, table, game)
@@ -138,6 +142,12 @@ class Session:
         trainer = self.trainer()
         trainer.fit(module, train_dataloaders=self.stream(table, game))
         return self.conclude(module, time.monotonic() - began)
+
+    def progress(self) -> Config:
+        """What status.json says of how far this session came; nothing before the first round."""
+        if self.module is None or not self.reporting.begun:
+            return {}
+        return {"images_seen": self.module.images_seen, "seconds": self.reporting.seconds}
 
     def prepare(self, dataset: Dataset, table: Table, game: Game) -> None:
         """The callbacks, in the order in which a round's end meets them."""

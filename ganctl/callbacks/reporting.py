@@ -17,6 +17,7 @@ class Reporting(pl.Callback):
     def __init__(self, run: Run) -> None:
         self.run = run
         self.seconds_before = read_status(run).seconds
+        self.began = self.told = 0.0  # 0: not yet
 
     def on_train_start(self, trainer: pl.Trainer, module: GameModule) -> None:  # type: ignore[override]
         self.began = self.told = time.monotonic()
@@ -27,6 +28,11 @@ class Reporting(pl.Callback):
         if now - self.told > EVERY_SECONDS and trainer.is_global_zero:
             self.told = now
             update_status(self.run, images_seen=module.images_seen, seconds=self.seconds)
+
+    @property
+    def begun(self) -> bool:
+        """Whether training has started."""
+        return self.began > 0
 
     @property
     def seconds(self) -> float:
