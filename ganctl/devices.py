@@ -1,7 +1,8 @@
 """Which device trains, in which precision, and why."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -109,13 +110,18 @@ def precision_of(precision: Any, placement: Placement) -> LightningPrecision:
     return known[wanted]
 
 
-def set_up_cpu(threads: int | None) -> None:
+@contextmanager
+def prepared_cpu(threads: int | None) -> Iterator[None]:
     """PyTorch's CPU threads, where the user chose a number; and numbers too small to matter become zero.
 
     Clipped critics and vanishing gradients fill a backward pass with denormal numbers, each of which costs a CPU a
-    hundred times an ordinary one. To be called before other threads start, for they inherit it.
+    hundred times an ordinary one. To be entered before other threads start, for they inherit it.
     """
-    torch.set_flush_denormal(True)
     if threads is not None:
         torch.set_num_threads(threads)
         os.environ["OMP_NUM_THREADS"] = str(threads)
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)

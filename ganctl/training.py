@@ -22,7 +22,7 @@ from ganctl.callbacks.restoring import Restoring
 from ganctl.callbacks.stopping import Stopping
 from ganctl.data.dataset import Dataset, Table
 from ganctl.data.stream import Stream, fixed
-from ganctl.devices import Placement, place, precision_of, set_up_cpu
+from ganctl.devices import Placement, place, precision_of, prepared_cpu
 from ganctl.errors import INTERRUPTED, NotFinite, Stopped, UserError
 from ganctl.games.game import Game
 from ganctl.logs import logged_to
@@ -41,19 +41,20 @@ COLUMNS = 8  # of a sample grid
 
 def train(settings: Config, *, run: Run | None = None, callbacks: Sequence[pl.Callback] = ()) -> Config:
     """Train from the first image on, as `ganctl.config.prepare` settled it; returns the content of result.json."""
-    stage = set_up(settings)
-    images = quantity(settings["images"])
-    run = run or runs.create(runs.outputs_root(), settings["name"], settings, settings["choices"], images)
-    return play(settings, stage, run, state=None, callbacks=callbacks)
+    with prepared_cpu(settings["trainer"]["threads"]):
+        stage = set_up(settings)
+        images = quantity(settings["images"])
+        run = run or runs.create(runs.outputs_root(), settings["name"], settings, settings["choices"], images)
+        return play(settings, stage, run, state=None, callbacks=callbacks)
 
 
 def resume(run: Run, settings: Config, *, callbacks: Sequence[pl.Callback] = ()) -> Config:
     """Continue a run from its last good checkpoint, bit for bit as if it had never stopped."""
     found = checkpoint.load_newest_good(run)
-    stage = set_up(settings)
     for notice in found.notices:
         log.warning(notice)
-    return play(settings, stage, run, state=found.content, callbacks=callbacks)
+    with prepared_cpu(settings["trainer"]["threads"]):
+        return play(settings, set_up(settings), run, state=found.content, callbacks=callbacks)
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,6 @@ class Stage:
 
 def set_up(settings: Config) -> Stage:
     """Choose the device and open the data. Raises UserError; nothing is left behind."""
-    set_up_cpu(settings["trainer"]["threads"])
     placement = place(settings["device"])
     if len(placement.devices) > 1:
         raise UserError(f"device: {settings['device']}; a run takes one GPU so far; name one, or device=idle")
