@@ -144,7 +144,7 @@ class Session:
         return self.conclude(module, time.monotonic() - began)
 
     def progress(self) -> Config:
-        """What status.json says of how far this session came; nothing before the first round."""
+        """What status.json says of how far training came; nothing before the first round."""
         if self.module is None or not self.reporting.begun:
             return {}
         return {"images_seen": self.module.images_seen, "seconds": self.reporting.seconds}

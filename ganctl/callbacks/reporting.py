@@ -40,5 +40,5 @@ class Reporting(pl.Callback):
         return self.seconds_before + time.monotonic() - self.began
 
     def speed(self, images_seen: int) -> float:
-        """Images per second of this session, samples and checkpoints included."""
+        """Images per second since it was begun or resumed, samples and checkpoints included."""
         return (images_seen - self.first) / max(time.monotonic() - self.began, 1e-9)
