@@ -32,7 +32,8 @@ Config = dict[str, Any]
 EXTRA = ("choices", "description", "overrides")
 MODEL_KEYS = ("game", "optimizers", "every", "schedules", "average")
 CHANGEABLE = ("images", "device", "plugins")
-STAND_IN = {"shape": [3, 64, 64], "classes": 10}  # where the dataset is unknown, to check what does not depend on it
+# where the dataset is unknown, to check what does not depend on it
+STAND_IN = {"shape": [3, 64, 64], "classes": 10, "source_shape": [3, 64, 64]}
 
 
 def prepare(composed: Composed) -> Config:
@@ -91,7 +92,7 @@ class Preparation:
 
         node = self._resolved("dataset")
         description = None if self.resolver.failed else describe(node, plugins, self.mistakes)
-        facts = STAND_IN if description is None else {"shape": list(description.shape), "classes": description.classes}
+        facts = STAND_IN if description is None else facts_of(description)
         self.tree["dataset"] = {**(node if isinstance(node, dict) else {}), **facts}
         return node, description
 
@@ -189,9 +190,15 @@ def _recheck_parts(saved: Mapping[str, Any], model: Config, plugins: Sequence[st
     mistakes: list[str] = []
     found = describe(saved.get("dataset"), plugins, mistakes)
     then, now = saved.get("description"), None if found is None else plain(found)
-    if now is not None and then != now:
+    if now is not None and (not isinstance(then, dict) or any(then[key] != now.get(key) for key in then)):
         mistakes.append(f"dataset: it is not what it was when the run began: {_difference(then, now)}; start a new run")
     return mistakes + judge(model, plugins, sizes_known=True)
+
+
+def facts_of(description: "Description") -> Config:
+    """What a model's YAML may ask of the dataset: ${dataset.shape}, ${dataset.classes}, ${dataset.source_shape}."""
+    shape = list(description.shape)
+    return {"shape": shape, "classes": description.classes, "source_shape": list(description.source or shape)}
 
 
 def _difference(then: Any, now: Config) -> str:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("ganctl")
 Config = dict[str, Any]
-COLUMNS = 8  # of a sample grid
+COLUMNS = 8  # of a sample grid whose rows mean nothing
 
 
 def train(settings: Config, *, run: Run | None = None, callbacks: Sequence[pl.Callback] = ()) -> Config:
@@ -153,11 +153,12 @@ class Session:
         """The callbacks, in the order in which a round's end meets them."""
         trainer, images = self.settings["trainer"], self.images
         count = trainer["preview"]
-        inputs = game.preview(fixed(table, count), count, torch.Generator().manual_seed(self.settings["seed"]))
+        shown = fixed(table.held_out() or table, count)
+        inputs = game.preview(shown, count, torch.Generator().manual_seed(self.settings["seed"]))
         self.stopping = Stopping(images)
         self.recorder = Recorder(self.run.metrics_file, trainer["log_every"])
         self.reporting = Reporting(self.run)
-        columns = columns_for(self.settings["description"]["classes"])
+        columns = game.sheet_columns() or COLUMNS
         self.gallery = Gallery(self.run.samples, inputs, interval(self.settings["sample_every"]), columns)
         stateful: dict[str, pl.Callback] = {"recorder": self.recorder}
         every, keep = interval(self.settings["checkpoint_every"]), self.settings["keep"]
@@ -238,11 +239,6 @@ class Session:
         }
         log.info("%s images in %s", f"{module.images_seen:,}", clock(seconds))
         return result
-
-
-def columns_for(classes: int) -> int:
-    """Of a sample grid: one a class, where that makes a grid easy to look at."""
-    return classes if COLUMNS <= classes <= 2 * COLUMNS else COLUMNS
 
 
 def interval(images: str | None) -> int | None:

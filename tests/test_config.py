@@ -75,7 +75,7 @@ def test_defaults_come_from_the_schema() -> None:
     assert found["choices"]["model"] == "dcgan"
     assert found["choices"]["loss"] == "non_saturating"
     assert found["overrides"] == ["dataset=random"]
-    assert found["description"] == {"shape": [3, 32, 32], "classes": 0, "count": 1024, "names": []}
+    assert found["description"] == {"shape": [3, 32, 32], "classes": 0, "count": 1024, "names": [], "source": None}
     assert list(found)[: len(rules(TrainConfig))] == list(rules(TrainConfig))
 
 

@@ -21,6 +21,7 @@ class Description:
     classes: int  # labels run from 0 to classes - 1; 0: no labels
     count: int  # pictures; for a folder those found, so at most this many can be read
     names: tuple[str, ...] = ()  # of the classes, in the order of their numbers
+    source: tuple[int, int, int] | None = None  # of paired sets: shape of the picture that the other is made from
 
 
 class Dataset(ABC):
@@ -55,6 +56,10 @@ class Table(ABC):
 
         All chance is drawn from `generator` (on the CPU), so the same call gives the same bits.
         """
+
+    def held_out(self) -> "Table | None":
+        """Pictures that training never deals, for previews and scores; None where the set has none of its own."""
+        return None
 
 
 class TensorTable(Table):

@@ -55,6 +55,14 @@ class Wish:
     text: str | None = None  # caption (captioned games)
 
 
+@dataclass(frozen=True)
+class Task:
+    """What a user asks of a game that makes pictures from pictures; what it cannot do it refuses by ValueError."""
+
+    direction: str | None = None  # one of the game's `directions`; None: its first
+    target: Tensor | None = None  # [B] int64 class or [B, K] attributes that the pictures shall show
+
+
 class Game(nn.Module, ABC):
     """The rules: who plays, in which turn, for which loss. Owns the networks; knows no optimizer, file or trainer.
 
@@ -89,6 +97,14 @@ class Game(nn.Module, ABC):
     @abstractmethod
     def sheet(self, inputs: Any) -> Tensor:
         """Pictures [N, C, H, W] in [-1, 1] of `preview`'s inputs (N a multiple of len(inputs)), row by row."""
+
+    def sheet_columns(self) -> int | None:
+        """Pictures in a row of `sheet`, where a row means something; None leaves it to the trainer."""
+        return None
+
+    def inherits(self) -> Mapping[str, str]:
+        """With `init_from=RUN`: attributes (modules) that begin as that run's -> their names there."""
+        return {name: name for name in self.averaged()}
 
     def advance(self, clock: Clock) -> None:
         """Called at the start of every round: growth, schedules. Whatever must survive a resume is in buffers."""
@@ -125,3 +141,16 @@ class Generative(Game):
 
     def sheet(self, inputs: Any) -> Tensor:
         return self.paint(inputs)
+
+
+class Translating(ABC):
+    """Beside Game: pictures in, pictures out. Networks handle any picture size, padding where they must."""
+
+    directions: tuple[str, ...] = ("forward",)
+
+    @abstractmethod
+    def translate(self, image: Tensor, task: Task) -> Tensor:
+        """image [B, C, H, W] in [-1, 1], as the dataset's source is -> pictures [B, C', H', W'] in [-1, 1].
+
+        Each depends on its own input only (networks in eval mode, no dropout). ValueError for what cannot be done.
+        """

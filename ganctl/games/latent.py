@@ -21,6 +21,7 @@ from ganctl.networks.augment import Augment
 from ganctl.networks.interfaces import Discriminator, Generator, StyleBased
 
 REHEARSAL = 64  # pictures a rehearsal makes at once
+COMFORTABLE = (8, 16)  # columns of a sheet
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,11 @@ class LatentGame(Generative):
 
     def averaged(self) -> tuple[str, ...]:
         return ("generator",)
+
+    def sheet_columns(self) -> int | None:
+        """One column a class, where that makes a sheet easy to look at."""
+        classes = self.generator.classes
+        return classes if COMFORTABLE[0] <= classes <= COMFORTABLE[1] else None
 
     def advance(self, clock: Clock) -> None:
         self.augment.advance(clock.images_seen)
