@@ -1,6 +1,7 @@
 """One picture file to pixels: any mode, bit depth, format and size to uint8 of one shape."""
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
@@ -67,8 +68,21 @@ def decode(data: bytes, frame: Frame) -> tuple[NDArray[np.uint8], frozenset[str]
 
     Of animations and multi-page files the first picture is taken.
     """
+    return read(data, lambda image, done: frame_pixels(image, frame, done))
+
+
+def decode_whole(data: bytes, channels: int, background: str = "white") -> tuple[NDArray[np.uint8], frozenset[str]]:
+    """As `decode`, at the picture's own size: `channels` and `background` as of a `Frame`."""
+    return read(data, lambda image, done: whole_pixels(image, channels, background, done))
+
+
+def read(
+    data: bytes, pixels: Callable[[Image.Image, set[str]], Image.Image]
+) -> tuple[NDArray[np.uint8], frozenset[str]]:
+    """Open a file, make `pixels` of it; they come as [H, W, C], with what was done. Raises Unreadable."""
+    done = set[str]()
     try:
-        return frame_pixels(Image.open(BytesIO(data), formats=FORMATS), frame)
+        image = np.asarray(pixels(Image.open(BytesIO(data), formats=FORMATS), done))
     except Unreadable:
         raise
     except UnidentifiedImageError:
@@ -77,27 +91,35 @@ def decode(data: bytes, frame: Frame) -> tuple[NDArray[np.uint8], frozenset[str]
         raise Unreadable(f"more than {MAX_PIXELS // 10**6} million pixels") from None
     except Exception as error:  # a damaged file makes Pillow raise almost anything
         raise Unreadable(damage(error)) from None
+    return image.reshape(*image.shape[:2], -1), frozenset(done)
 
 
-def frame_pixels(image: Image.Image, frame: Frame) -> tuple[NDArray[np.uint8], frozenset[str]]:
-    """An opened, not yet loaded picture -> pixels and what was done to them."""
-    done = set()
-    if getattr(image, "is_animated", False) and image.format != "MPO":  # phones add small previews to their JPEGs
-        done.add("of several frames the first taken")
+def frame_pixels(image: Image.Image, frame: Frame, done: set[str]) -> Image.Image:
+    """An opened, not yet loaded picture in its frame."""
     room = 2 * max(frame.size)
     image.draft(None, (room, room))  # a large JPEG is decoded at a fraction of its size, still twice what is needed
+    image, profile = loaded(image, done)
+    image = resized(image, frame, done)
+    image = colours(image, profile, done)
+    image = in_channels(image, frame.channels, frame.background, done)
+    return padded(image, frame) if frame.crop == "pad" else image
+
+
+def whole_pixels(image: Image.Image, channels: int, background: str, done: set[str]) -> Image.Image:
+    """An opened, not yet loaded picture at its own size."""
+    image, profile = loaded(image, done)
+    return in_channels(colours(image, profile, done), channels, background, done)
+
+
+def loaded(image: Image.Image, done: set[str]) -> tuple[Image.Image, bytes | None]:
+    """Decoded, upright, with eight bits a channel; and the colour profile it came with."""
+    if getattr(image, "is_animated", False) and image.format != "MPO":  # phones add small previews to their JPEGs
+        done.add("of several frames the first taken")
     if image.width * image.height > MAX_PIXELS:
         raise Unreadable(f"{image.width}x{image.height} pixels; at most {MAX_PIXELS // 10**6} million")
     image.load()
     profile = image.info.get("icc_profile")
-    image = upright(image, done)
-    image = eight_bits(image, done)
-    image = resized(image, frame, done)
-    image = colours(image, profile, done)
-    image = in_channels(image, frame, done)
-    if frame.crop == "pad":
-        image = padded(image, frame)
-    return np.asarray(image).reshape(*frame.size, frame.channels), frozenset(done)
+    return eight_bits(upright(image, done), done), profile
 
 
 def upright(image: Image.Image, done: set[str]) -> Image.Image:
@@ -196,15 +218,15 @@ def to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
         return None
 
 
-def in_channels(image: Image.Image, frame: Frame, done: set[str]) -> Image.Image:
-    """L, RGB or RGBA as the frame asks; alpha that is not kept is laid over the background."""
+def in_channels(image: Image.Image, channels: int, background: str, done: set[str]) -> Image.Image:
+    """L, RGB or RGBA by the number of channels; alpha that is not kept is laid over the background."""
     if image.mode == "CMYK":
         done.add("converted from CMYK")
-    if image.mode == "RGBA" and frame.channels < 4:
+    if image.mode == "RGBA" and channels < 4:
         if image.getchannel("A").getextrema() != (255, 255):
-            done.add(f"transparency laid over {frame.background}")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, (*rgb(frame.background), 255)), image)
-    return image.convert(MODES[frame.channels])
+            done.add(f"transparency laid over {background}")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, (*rgb(background), 255)), image)
+    return image.convert(MODES[channels])
 
 
 def foreign(data: bytes) -> str:
