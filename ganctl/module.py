@@ -96,7 +96,7 @@ class GameModule(pl.LightningModule):
 
     @property
     def clock(self) -> Clock:
-        return Clock(self.images_seen, self.rounds)
+        return Clock(self.images_seen, self.rounds, self.every)
 
     def configure_optimizers(self) -> list[Optimizer]:
         self.by_turn = {turn.name: self.makers[turn.name](self._parameters_of[turn.name]) for turn in self.turns}

@@ -84,6 +84,16 @@ def test_a_turn_with_an_interval_plays_in_every_kth_round(outputs):
     assert played == [False, True] * 5  # windows of two rounds; the generator plays in rounds 4, 8, ...
 
 
+def test_a_lazy_penalty_counts_the_plays_of_its_turn(outputs):
+    lazy = "{_target_: ganctl.losses.regularizers.R1, weight: 1.0, every: 2}"
+    training.train(settings_of("model.every.discriminator=4", f"loss.penalties=[{lazy}]", "trainer.log_every=1"))
+    rows = list(csv.DictReader((outputs / "run" / "metrics.csv").open()))
+    played = [bool(row["discriminator/adversarial"]) for row in rows]
+    penalised = [number for number, row in enumerate(rows) if row.get("discriminator/R1")]
+    assert [number for number, was in enumerate(played) if was] == [3, 7, 11, 15, 19]
+    assert penalised == [3, 11, 19]  # every second of its plays
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, INTERRUPTED), (signal.SIGTERM, TERMINATED)])
 def test_a_signal_finishes_the_round_saves_and_says_how_to_go_on(number, code, outputs):
     with pytest.raises(Stopped, match=r"after 56 images and saved; continue with: ganctl train resume=.*run") as end:

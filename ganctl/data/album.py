@@ -3,7 +3,7 @@
 import logging
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ganctl.data.cache import Draft, entry, key_of
-from ganctl.data.pictures import Frame, Unreadable, decode
+from ganctl.data.cache import Draft, Entry, entry, key_of
+from ganctl.data.pictures import Frame, Unreadable, decode, decode_whole
 from ganctl.data.progress import cores, shown
 from ganctl.data.sources import Listing, Source
 from ganctl.errors import UserError
@@ -25,62 +25,109 @@ AT_ONCE = 2048  # pictures on their way, so that memory stays bounded
 LIST = "unreadable.txt"
 logger = logging.getLogger(__name__)
 
-Outcome = tuple[NDArray[np.uint8], frozenset[str]] | Unreadable
+Decoded = tuple[NDArray[np.uint8], frozenset[str]]
+Outcome = Decoded | Unreadable
+Decoder = Callable[[bytes], Decoded]
+Sizes = Sequence[tuple[int, int]]  # height, width
 
 
 @dataclass(frozen=True)
-class Album:
+class Contents:
     """The pictures that could be read, in the order of their names."""
 
-    images: Tensor  # uint8 [N, C, H, W], channels_last, memory-mapped
     names: tuple[str, ...]  # N
     unreadable: Mapping[str, str]  # name -> why
     complete_list: str  # file with all of the unreadable
 
 
-def album(source: Source, listing: Listing, frame: Frame) -> Album:
-    """All pictures of a listing, from the cache or decoded now. Raises UserError where not one can be read.
+@dataclass(frozen=True)
+class Album(Contents):
+    """Pictures of one shape."""
 
-    Cached by content, so that a changed, added or renamed file is noticed however it came about.
+    images: Tensor  # uint8 [N, C, H, W], channels_last, memory-mapped
+
+
+@dataclass(frozen=True)
+class MixedAlbum(Contents):
+    """Pictures of their own sizes, one after another."""
+
+    pixels: Tensor  # uint8, flat, memory-mapped: [H, W, C] of each picture in turn
+    sizes: Tensor  # int64 [N, 2]: height, width
+
+
+def album(source: Source, listing: Listing, frame: Frame) -> Album:
+    """All pictures of a listing in a frame, from the cache or decoded now.
+
+    Raises UserError where not one can be read. Cached by content, so that a changed, added or renamed file is noticed
+    however it came about.
     """
+
+    def declare(draft: Draft, sizes: Sizes) -> None:
+        draft.declare("images", torch.uint8, [len(sizes), *frame.size, frame.channels])
+
+    made, contents = collected(source, listing, ("album", frame), lambda data: decode(data, frame), declare)
+    images = made.tensor("images").permute(0, 3, 1, 2)
+    return Album(contents.names, contents.unreadable, contents.complete_list, images)
+
+
+def mixed_album(source: Source, listing: Listing, channels: int, background: str = "white") -> MixedAlbum:
+    """As `album`, each picture at its own size."""
+
+    def declare(draft: Draft, sizes: Sizes) -> None:
+        draft.declare("images", torch.uint8, [sum(height * width * channels for height, width in sizes)])
+        draft.save("sizes", torch.tensor(sizes))
+
+    key = ("mixed album", channels, background)
+    made, contents = collected(source, listing, key, lambda data: decode_whole(data, channels, background), declare)
+    found = contents.names, contents.unreadable, contents.complete_list
+    return MixedAlbum(*found, made.tensor("images"), made.tensor("sizes"))
+
+
+def collected(
+    source: Source,
+    listing: Listing,
+    key: tuple[Any, ...],
+    decoder: Decoder,
+    declare: Callable[[Draft, Sizes], None],
+) -> tuple[Entry, Contents]:
+    """All pictures, decoded into the file `images` of a cache entry that is known by `key` and by what they hold."""
     safe = [name for name in listing.names if name not in listing.refused]  # a pipe is not even to be opened
     contents = source.digests(safe)
-    key = key_of("album", frame, safe, contents, sorted(listing.refused.items()))
 
     def build(draft: Draft) -> Mapping[str, Any]:
-        about = develop(source, listing, frame, draft)
+        about, sizes = develop(source, listing, decoder, draft)
         if source.digests(safe) != contents:
             raise UserError(f"dataset.root: pictures in {str(source.path)!r} changed while they were read; start again")
+        declare(draft, sizes)
         return about
 
-    made = entry("pictures", key, build)
+    made = entry("pictures", key_of(*key, safe, contents, sorted(listing.refused.items())), build)
     unreadable = made.about["unreadable"]
     kept = tuple(name for name in safe if name not in unreadable)
     report(source, len(kept), made.about["done"], Counter(contents))
-    return Album(made.tensor("images").permute(0, 3, 1, 2), kept, unreadable, str(made.folder / LIST))
+    return made, Contents(kept, unreadable, str(made.folder / LIST))
 
 
-def develop(source: Source, listing: Listing, frame: Frame, draft: Draft) -> Mapping[str, Any]:
-    """Decode everything into the draft."""
-    unreadable, done, count = dict[str, str](), Counter[str](), 0
+def develop(source: Source, listing: Listing, decoder: Decoder, draft: Draft) -> tuple[Mapping[str, Any], Sizes]:
+    """Decode everything into the draft; what is to be remembered, and the height and width of each picture."""
+    unreadable, done, sizes = dict[str, str](), Counter[str](), list[tuple[int, int]]()
     with (draft.folder / "images").open("wb") as file:
-        outcomes = shown("decoding", decoded(source, listing, frame), len(listing.names))
+        outcomes = shown("decoding", decoded(source, listing, decoder), len(listing.names))
         for name, outcome in zip(listing.names, outcomes, strict=True):
             if isinstance(outcome, Unreadable):
                 unreadable[name] = str(outcome)
                 continue
             file.write(outcome[0].tobytes())
             done.update(outcome[1])
-            count += 1
-    if not count:
+            sizes.append(outcome[0].shape[:2])
+    if not sizes:
         raise UserError(none_readable(source, unreadable))
     if unreadable:
         (draft.folder / LIST).write_text("".join(f"{named(name, why)}\n" for name, why in unreadable.items()))
-    draft.declare("images", torch.uint8, [count, *frame.size, frame.channels])
-    return {"unreadable": unreadable, "done": done}
+    return {"unreadable": unreadable, "done": done}, sizes
 
 
-def decoded(source: Source, listing: Listing, frame: Frame) -> Iterator[Outcome]:
+def decoded(source: Source, listing: Listing, decoder: Decoder) -> Iterator[Outcome]:
     """Pixels, or why there are none, for each name in turn.
 
     Threads, not processes: Pillow decodes and resizes without holding Python's lock, and a script that has no
@@ -91,7 +138,7 @@ def decoded(source: Source, listing: Listing, frame: Frame) -> Iterator[Outcome]
         try:
             if reason := listing.refused.get(name):
                 raise Unreadable(reason)
-            return decode(source.read(name), frame)
+            return decoder(source.read(name))
         except Unreadable as unreadable:
             return unreadable
 

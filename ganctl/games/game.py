@@ -17,6 +17,11 @@ class Clock:
 
     images_seen: int  # real images dealt so far, over all devices
     rounds: int  # rounds played so far
+    every: Mapping[str, int] = field(default_factory=dict)  # turn -> it plays in every k-th round only
+
+    def plays(self, turn: str) -> int:
+        """How often a turn was played so far; lazy penalties count these, so that none falls between two turns."""
+        return self.rounds // self.every.get(turn, 1)
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,7 @@ class LatentGame(Generative):
         return LatentRound(self.growth.follow(batch.image), inputs, fake, clock)
 
     def discriminator_loss(self, round: LatentRound) -> Outcome:
-        due = [penalty for penalty in self.penalties if penalty.due(round.clock.rounds)]
+        due = [penalty for penalty in self.penalties if penalty.due(round.clock.plays("discriminator"))]
         needs_gradient = any(penalty.needs_gradient for penalty in due)
         with full_precision(round.real.device) if needs_gradient else nullcontext():
             critique = self.critique(round, needs_gradient)
@@ -106,7 +106,7 @@ class LatentGame(Generative):
         for auxiliary in self.auxiliaries:
             terms[type(auxiliary).__name__] = auxiliary.generator_term(features, label, noise)
         creation = Creation(self.generator, noise, label, round.clock.images_seen, round.clock.rounds)
-        due = [penalty for penalty in self.generator_penalties if penalty.due(round.clock.rounds)]
+        due = [penalty for penalty in self.generator_penalties if penalty.due(round.clock.plays("generator"))]
         return Outcome(terms | {type(penalty).__name__: penalty(creation) for penalty in due})
 
     def critique(self, round: LatentRound, needs_gradient: bool) -> Critique:

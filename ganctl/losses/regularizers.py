@@ -28,9 +28,9 @@ class Critique:
 
 
 class Penalty(nn.Module, ABC):
-    """A term with a weight, played every `every` rounds and then counted `every` times (lazy regularisation).
+    """A term with a weight, played in every `every`-th turn and then counted `every` times (lazy regularisation).
 
-    The interval is derived from the saved number of rounds, so that a resumed run plays it in the same rounds.
+    The interval is derived from the saved number of rounds, so that a resumed run plays it in the same turns.
     A module, so that what a penalty must remember lies in buffers and in the checkpoint.
     """
 
@@ -40,8 +40,9 @@ class Penalty(nn.Module, ABC):
             raise ValueError(f"every: {every}; must be 1 or more")
         self.weight, self.every = weight, every
 
-    def due(self, rounds: int) -> bool:
-        return rounds % self.every == 0
+    def due(self, plays: int) -> bool:
+        """Whether it counts in a turn that was played `plays` times before."""
+        return plays % self.every == 0
 
 
 class Regularizer(Penalty):
