@@ -31,7 +31,7 @@ __all__ = ["Composed", "combinations", "compose", "conf_dir", "prepare", "rechec
 Config = dict[str, Any]
 EXTRA = ("choices", "description", "overrides")
 MODEL_KEYS = ("game", "optimizers", "every", "schedules", "average")
-CHANGEABLE = ("images", "device", "plugins")
+CHANGEABLE = ("images", "minutes", "device", "plugins")
 # where the dataset is unknown, to check what does not depend on it
 STAND_IN = {"shape": [3, 64, 64], "classes": 10, "source_shape": [3, 64, 64]}
 
@@ -162,8 +162,8 @@ def too_large(batch_size: int, count: int) -> str:
 def recheck(saved: Any, changes: Sequence[str] = ()) -> Config:
     """A run's saved settings, with `changes` (`key=value`, as typed beside resume=), checked again for resuming.
 
-    Length and device may change, and plugins must be named again, for a run folder is trusted with nothing; every
-    other change is refused with the reason. Raises UserError naming every mistake.
+    Length, minutes and device may change, and plugins must be named again, for a run folder is trusted with nothing;
+    every other change is refused with the reason. Raises UserError naming every mistake.
     """
     if not isinstance(saved, Mapping) or not isinstance(saved.get("model"), Mapping):
         raise UserError("config: the run's saved settings are not those of ganctl; start a new run")
@@ -243,5 +243,5 @@ def _refusal(text: str, key: str, old: Any) -> str:
     )
     return (
         f"{text}: a resumed run keeps {kept}, so that it ends as it would have without the break; "
-        f"only {', '.join(CHANGEABLE[:2])} may change; leave it out, or start a new run"
+        f"only {', '.join(CHANGEABLE[:3])} may change; leave it out, or start a new run"
     )

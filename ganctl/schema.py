@@ -64,6 +64,7 @@ class TrainConfig:
     """`ganctl train`'s top level. Lengths and intervals are in images seen and understand k, M and 1e6."""
 
     images: str = setting("300k", "length of training, in images seen", quantity=True, least=1)
+    minutes: float | None = setting(None, "stop after so many minutes, if images= is not reached before", above=0)
     batch_size: int = setting(64, "images in a round, over all devices", least=1)
     seed: int = setting(0, "first of all random numbers", least=0, most=2**32 - 1)
     device: Any = setting("auto", "auto, cpu, cuda, mps, idle (the emptiest GPU) or GPU numbers: [0,2]")

@@ -2,6 +2,8 @@
 
 import logging
 import random
+import resource
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -155,9 +157,9 @@ class Session:
         count = trainer["preview"]
         shown = fixed(table.held_out() or table, count)
         inputs = game.preview(shown, count, torch.Generator().manual_seed(self.settings["seed"]))
-        self.stopping = Stopping(images)
-        self.recorder = Recorder(self.run.metrics_file, trainer["log_every"])
         self.reporting = Reporting(self.run)
+        self.stopping = Stopping(images, self.settings.get("minutes"), lambda: self.reporting.seconds)
+        self.recorder = Recorder(self.run.metrics_file, trainer["log_every"])
         columns = game.sheet_columns() or COLUMNS
         self.gallery = Gallery(self.run.samples, inputs, interval(self.settings["sample_every"]), columns)
         stateful: dict[str, pl.Callback] = {"recorder": self.recorder}
@@ -232,6 +234,8 @@ class Session:
             "rounds": module.rounds,
             "seconds": round(self.reporting.seconds, 3),
             "images_per_second": round(self.reporting.speed(module.images_seen), 1),
+            "parameters": parameters_of(module.game),
+            "peak_memory": peak_memory(self.placement.torch_device),
             "losses": self.recorder.latest,
             "best": self.evaluating.best if self.evaluating else None,
             "folder": str(self.run.folder),
@@ -244,6 +248,20 @@ class Session:
 def interval(images: str | None) -> int | None:
     """Images between two events; None for never."""
     return None if images is None else quantity(images)
+
+
+def parameters_of(game: Game) -> dict[str, int]:
+    """How many numbers each network learns."""
+    counts = {name: sum(each.numel() for each in network.parameters()) for name, network in game.named_children()}
+    return {name: count for name, count in counts.items() if count}
+
+
+def peak_memory(device: torch.device) -> int:
+    """Bytes: of the GPU that tensors took at most; on a CPU, of the whole process, libraries included."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def seed_everything(seed: int) -> None:

@@ -531,7 +531,7 @@ def test_naming_the_same_again_is_no_change(saved: dict[str, Any]) -> None:
 
 def test_everything_else_is_refused_with_the_reason(saved: dict[str, Any]) -> None:
     reason = (
-        "so that it ends as it would have without the break; only images, device may change; "
+        "so that it ends as it would have without the break; only images, minutes, device may change; "
         "leave it out, or start a new run"
     )
     assert refused(

@@ -1,7 +1,8 @@
-"""Why training ends: its length is reached, or somebody asked."""
+"""Why training ends: its length is reached, its time is over, or somebody asked."""
 
 import os
 import signal
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -14,10 +15,14 @@ EXIT_CODES = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED}
 
 
 class Stopping(pl.Callback):
-    """Ends after a whole round. Ctrl-C and SIGTERM finish the round and save; a second Ctrl-C stops at once."""
+    """Ends after a whole round. Ctrl-C and SIGTERM finish the round and save; a second Ctrl-C stops at once.
 
-    def __init__(self, images: int) -> None:
+    minutes: of training, over all continuations, as `spent` counts its seconds.
+    """
+
+    def __init__(self, images: int, minutes: float | None = None, spent: Callable[[], float] = float) -> None:
         self.images, self.exit_code = images, OK
+        self.seconds, self.spent = float("inf") if minutes is None else 60 * minutes, spent
         self._before: dict[int, Any] = {}
 
     def on_train_start(self, trainer: pl.Trainer, module: GameModule) -> None:  # type: ignore[override]
@@ -25,7 +30,7 @@ class Stopping(pl.Callback):
             self._before[number] = signal.signal(number, self._ask)
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: GameModule, *_: Any) -> None:  # type: ignore[override]
-        if module.images_seen >= self.images or self.exit_code:
+        if module.images_seen >= self.images or self.exit_code or self.spent() >= self.seconds:
             trainer.should_stop = True
 
     def teardown(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
