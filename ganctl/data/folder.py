@@ -7,7 +7,7 @@ from typing import Literal
 
 import torch
 
-from ganctl.data.album import Album, album, list_some
+from ganctl.data.album import Contents, album, list_some
 from ganctl.data.dataset import Dataset, Description, Table, TensorTable, height_width
 from ganctl.data.pictures import Crop, Frame
 from ganctl.data.roots import source_at
@@ -15,6 +15,7 @@ from ganctl.data.sources import Listing, Source, nothing_in
 from ganctl.errors import UserError
 
 PARTS = frozenset(("train", "training", "test", "testing", "val", "valid", "validation"))  # never names of classes
+OnError = Literal["error", "skip"]
 logger = logging.getLogger(__name__)
 
 
@@ -38,13 +39,12 @@ class Folder(Dataset):
         background: str = "white",
         labels: Literal["auto", "folders", "none"] = "auto",
         flip: bool = False,
-        on_error: Literal["error", "skip"] = "error",
+        on_error: OnError = "error",
     ) -> None:
         self.frame = Frame(height_width(size), crop, channels, background)
         if labels not in ("auto", "folders", "none"):
             raise ValueError(f"labels: {labels!r}; must be auto, folders or none")
-        if on_error not in ("error", "skip"):
-            raise ValueError(f"on_error: {on_error!r}; must be error or skip")
+        check_on_error(on_error)
         self.root, self.labels, self.flip, self.on_error = root, labels, flip, on_error
 
     def describe(self) -> Description:
@@ -54,7 +54,7 @@ class Folder(Dataset):
 
     def open(self, device: torch.device) -> Table:
         pictures = album(self.source, self.listing, self.frame)
-        self.judge(pictures)
+        judge(self.source, self.listing, pictures, self.on_error)
         if self.classes is None:
             return TensorTable(pictures.images, None, device, self.flip)
         numbers = {name: number for number, name in enumerate(sorted(set(self.classes)))}
@@ -68,14 +68,7 @@ class Folder(Dataset):
 
     @cached_property
     def listing(self) -> Listing:
-        """Of a place with at least one picture."""
-        listing = self.source.listing()
-        if not listing.names:
-            raise nothing_in(self.source, listing)
-        if listing.others:
-            others = ", ".join(f"{count:,} {suffix}" for suffix, count in sorted(listing.others.items()))
-            logger.info("%s: other files left aside: %s", self.source.path, others)
-        return listing
+        return listed(self.source)
 
     @cached_property
     def classes(self) -> list[str] | None:
@@ -90,16 +83,34 @@ class Folder(Dataset):
             )
         return classes
 
-    def judge(self, pictures: Album) -> None:
-        """What becomes of pictures that could not be read. Raises UserError unless they are to be skipped."""
-        if not pictures.unreadable:
-            return
-        total = len(self.listing.names)
-        found = f"{len(pictures.unreadable):,} of {total:,} pictures in {str(self.source.path)!r} cannot be read"
-        which = list_some(pictures.unreadable, pictures.complete_list)
-        if self.on_error == "error":
-            raise UserError(f"dataset.root: {found}: {which}; replace them or set dataset.on_error=skip")
-        logger.warning("%s and are skipped: %s", found, which)
+
+def listed(source: Source) -> Listing:
+    """Of a place with at least one picture; files that are none are told."""
+    listing = source.listing()
+    if not listing.names:
+        raise nothing_in(source, listing)
+    if listing.others:
+        others = ", ".join(f"{count:,} {suffix}" for suffix, count in sorted(listing.others.items()))
+        logger.info("%s: other files left aside: %s", source.path, others)
+    return listing
+
+
+def judge(source: Source, listing: Listing, pictures: Contents, on_error: OnError) -> None:
+    """What becomes of pictures that could not be read. Raises UserError unless they are to be skipped."""
+    if not pictures.unreadable:
+        return
+    total = len(listing.names)
+    found = f"{len(pictures.unreadable):,} of {total:,} pictures in {str(source.path)!r} cannot be read"
+    which = list_some(pictures.unreadable, pictures.complete_list)
+    if on_error == "error":
+        raise UserError(f"dataset.root: {found}: {which}; replace them or set dataset.on_error=skip")
+    logger.warning("%s and are skipped: %s", found, which)
+
+
+def check_on_error(on_error: str) -> None:
+    """Raises ValueError in words."""
+    if on_error not in ("error", "skip"):
+        raise ValueError(f"on_error: {on_error!r}; must be error or skip")
 
 
 def classes_of(names: Sequence[str]) -> list[str] | None:

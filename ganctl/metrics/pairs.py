@@ -1,7 +1,6 @@
 """A picture against the one that it should be: PSNR, SSIM and LPIPS, and what bicubic enlargement reaches."""
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -9,8 +8,8 @@ from urllib.error import URLError
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
+from ganctl.data.resizing import bicubic
 from ganctl.errors import UserError
 from ganctl.metrics.isolation import isolated
 
@@ -98,15 +97,6 @@ def lpips(output: Tensor, target: Tensor, download: bool = False) -> float:
             return float(learned_perceptual_image_patch_similarity(first, second, net_type="alex", normalize=True))
     except (URLError, OSError) as error:
         raise UserError(f"download: {ALEXNET} cannot be reached ({error}); leave lpips out of metrics=") from None
-
-
-def bicubic(image: Tensor, size: Sequence[int]) -> Tensor:
-    """[B, C, H, W] in [0, 1] -> [B, C, *size], rounded to bytes: the reference of super-resolution papers.
-
-    Keys' cubic with a = -0.5, widened when shrinking, as MATLAB's imresize does.
-    """
-    resized = F.interpolate(image, tuple(size), mode="bicubic", antialias=True)
-    return (resized.clamp(0, 1) * 255).round() / 255
 
 
 def bicubic_reference(target: Tensor, scale: int) -> tuple[Tensor, Tensor]:
