@@ -14,7 +14,8 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.loggers import TensorBoardLogger
 
-from ganctl import checkpoint, parts, runs
+from ganctl import checkpoint, group, parts, runs
+from ganctl.callbacks.agreeing import Agreeing
 from ganctl.callbacks.checkpoints import Checkpoints
 from ganctl.callbacks.gallery import Gallery
 from ganctl.callbacks.progress import ShowProgress, clock
@@ -23,10 +24,11 @@ from ganctl.callbacks.reporting import Reporting
 from ganctl.callbacks.restoring import Restoring
 from ganctl.callbacks.stopping import Stopping
 from ganctl.data.dataset import Dataset, Table
-from ganctl.data.stream import Stream, fixed
+from ganctl.data.stream import Stream, derived_seed, fixed
 from ganctl.devices import Placement, place, precision_of, prepared_cpu
 from ganctl.errors import INTERRUPTED, NotFinite, Stopped, UserError
 from ganctl.games.game import Game
+from ganctl.hyperparameters import write_hyperparameters
 from ganctl.logs import logged_to
 from ganctl.module import GameModule
 from ganctl.runs import Run
@@ -47,6 +49,8 @@ def train(settings: Config, *, run: Run | None = None, callbacks: Sequence[pl.Ca
         stage = set_up(settings)
         images = quantity(settings["images"])
         run = run or runs.create(runs.outputs_root(), settings["name"], settings, settings["choices"], images)
+        if group.to_be_started(settings, stage.placement):
+            return play_together(settings, stage, run, resuming=False, callbacks=callbacks)
         return play(settings, stage, run, state=None, callbacks=callbacks)
 
 
@@ -56,7 +60,10 @@ def resume(run: Run, settings: Config, *, callbacks: Sequence[pl.Callback] = ())
     for notice in found.notices:
         log.warning(notice)
     with prepared_cpu(settings["trainer"]["threads"]):
-        return play(settings, set_up(settings), run, state=found.content, callbacks=callbacks)
+        stage = set_up(settings)
+        if group.to_be_started(settings, stage.placement):
+            return play_together(settings, stage, run, resuming=True, callbacks=callbacks)
+        return play(settings, stage, run, state=found.content, callbacks=callbacks)
 
 
 @dataclass(frozen=True)
@@ -71,10 +78,8 @@ class Stage:
 def set_up(settings: Config) -> Stage:
     """Choose the device and open the data. Raises UserError; nothing is left behind."""
     placement = place(settings["device"])
-    if len(placement.devices) > 1:
-        raise UserError(f"device: {settings['device']}; a run takes one GPU so far; name one, or device=idle")
     dataset = parts.dataset_of(settings)
-    table = dataset.open(placement.torch_device)
+    table = dataset.open(placement.device_of(group.rank()))
     if settings["batch_size"] > len(table):
         raise UserError(f"batch_size: {settings['batch_size']}; the dataset has {len(table)} images; set it to that")
     return Stage(placement, dataset, table)
@@ -87,10 +92,20 @@ def dry_run(settings: Config) -> None:
     print(plan(settings))
 
 
+def play_together(settings: Config, stage: Stage, run: Run, resuming: bool, callbacks: Sequence[pl.Callback]) -> Config:
+    """A process for each device; the data was opened here already, so that none of them finds the cache half built."""
+    if callbacks:
+        raise UserError("callbacks: a run on several devices is played by other processes; leave them out")
+    return group.play_together(run, settings, group.size(settings, stage.placement), resuming)
+
+
 def play(
     settings: Config, stage: Stage, run: Run, state: Config | None, callbacks: Sequence[pl.Callback] = ()
 ) -> Config:
-    """Train in a run's folder, and leave there how it ended."""
+    """Train in a run's folder, and leave there how it ended; beside another process, leave the folder to that one."""
+    if group.rank():
+        with logged_to(run.folder / f"rank{group.rank()}.log", aloud=False):
+            return Session(settings, stage, run, state, callbacks).play()
     with run.lock(), logged_to(run.log_file):
         runs.update_status(run, state="running", images=quantity(settings["images"]))
         session = Session(settings, stage, run, state, callbacks)
@@ -140,6 +155,8 @@ class Session:
         if self.settings["compile"]:
             compile_networks(game)
         self.prepare(dataset, table, game)
+        if group.rank():  # the same networks as the first process, other noise
+            torch.manual_seed(derived_seed("rank", self.settings["seed"], group.rank()))
         began = time.monotonic()
         trainer = self.trainer()
         trainer.fit(module, train_dataloaders=self.stream(table, game))
@@ -175,6 +192,7 @@ class Session:
             self.reporting,
             self.gallery,
             *([self.evaluating] if self.evaluating else []),
+            *([Agreeing()] if group.size(self.settings, self.placement) > 1 else []),
             self.checkpoints,
             progress,
             *self.guests,
@@ -198,7 +216,10 @@ class Session:
         """Batches from where training stands."""
         size = self.settings["batch_size"]
         begin = self.state["images_seen"] if self.state else 0
-        return Stream(table, lambda seen: game.batch_size(seen, size), self.settings["seed"], images_seen=begin)
+        processes = group.size(self.settings, self.placement)
+        return Stream(
+            table, lambda seen: game.batch_size(seen, size), self.settings["seed"], begin, group.rank(), processes
+        )
 
     def trainer(self) -> pl.Trainer:
         """Lightning, without the parts that ganctl does itself: checkpoints, progress, lengths."""
@@ -209,9 +230,11 @@ class Session:
             self.run.folder, name="", version="", sub_dir="tensorboard", default_hp_metric=False, purge_step=begin
         )
         accelerator, devices = self.placement.accelerator, self.placement.devices
+        processes = group.size(self.settings, self.placement)
         return pl.Trainer(
             accelerator="gpu" if accelerator == "cuda" else accelerator,
-            devices=list(devices) if accelerator == "cuda" else 1,
+            devices=list(devices) if accelerator == "cuda" else processes,
+            strategy="ddp_find_unused_parameters_true" if processes > 1 else "auto",
             precision=precision,
             max_epochs=-1,
             callbacks=self.callbacks,
@@ -241,6 +264,7 @@ class Session:
             "folder": str(self.run.folder),
             "choices": self.settings["choices"],
         }
+        write_hyperparameters(self.run.folder / "tensorboard", self.settings, result)
         log.info("%s images in %s", f"{module.images_seen:,}", clock(seconds))
         return result
 
