@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from ganctl import parts
-from ganctl.data.batch import Images
 from ganctl.devices import place, precision_of
 from ganctl.games.game import Clock, Game
 from ganctl.networks.interfaces import Network
@@ -49,6 +48,8 @@ def network_lines(game: Game) -> Iterator[str]:
             yield f"{name:<15}{type(module).__name__}, {count:,} parameters"
         if isinstance(module, Network) and module.stages():
             yield " " * 15 + " -> ".join("x".join(map(str, stage)) for stage in module.stages())
+        if isinstance(module, Network) and module.remark():
+            yield " " * 15 + module.remark()
 
 
 def memory_line(game: Game, settings: dict[str, Any]) -> str:
@@ -67,11 +68,10 @@ def parameters_of(module: nn.Module) -> int:
 
 def kept_for_backward(game: Game, settings: dict[str, Any]) -> int | None:
     """Bytes that the round's graphs keep, counted on the meta device; None where the game takes other batches."""
-    facts, count = settings["description"], settings["batch_size"]
-    label = torch.zeros(count, dtype=torch.int64, device="meta") if facts["classes"] else None
-    batch = Images(torch.zeros(count, *facts["shape"], device="meta"), label)
     with counting() as kept:
         try:
+            with torch.device("meta"):
+                batch = parts.dataset_of(settings).blank(settings["batch_size"])
             turns = game.turns()
             round = game.deal(batch, frozenset(turn.name for turn in turns), Clock(0, 0))
             for turn in turns:

@@ -3,11 +3,12 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from ganctl.data.batch import Images, Tensors
+from ganctl.data.batch import Images, Pairs, Tensors
 
 SMALL_BYTES = 2 * 2**30  # sets up to this size live on the training device
 LARGEST_SIDE = 4096
@@ -34,6 +35,8 @@ class Dataset(ABC):
     words; a missing or damaged file raises UserError, in `describe` where a look at the disk shows it, else in `open`.
     """
 
+    batches: ClassVar[type[Tensors]] = Images  # what its tables deal
+
     @abstractmethod
     def describe(self) -> Description:
         """Shape, classes and count. Lists files at most; opens no picture and loads nothing from the network."""
@@ -41,6 +44,14 @@ class Dataset(ABC):
     @abstractmethod
     def open(self, device: torch.device) -> "Table":
         """Everything ready to be dealt on `device`. Slow the first time (download, decode), then cached on disk."""
+
+    def blank(self, count: int) -> Tensors:
+        """A batch of `count` zeros on PyTorch's default device, to measure what a batch of this set costs."""
+        facts = self.describe()
+        image = torch.zeros(count, *facts.shape)
+        if self.batches is Pairs:
+            return Pairs(torch.zeros(count, *(facts.source or facts.shape)), image)
+        return Images(image, torch.zeros(count, dtype=torch.int64) if facts.classes else None)
 
 
 class Table(ABC):

@@ -3,12 +3,12 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from ganctl.data.batch import Tensors
+from ganctl.data.batch import Images, Tensors
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,8 @@ class Game(nn.Module, ABC):
             if turn.name in playing:
                 turn.loss(round).total.backward()   # only turn.players receive gradients
     """
+
+    batches: ClassVar[type[Tensors]] = Images  # what it is dealt
 
     @abstractmethod
     def turns(self) -> tuple[Turn, ...]:

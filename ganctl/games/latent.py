@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ganctl.data.batch import Images
 from ganctl.games.auxiliary import Auxiliary
+from ganctl.games.contest import refuse_unfit
 from ganctl.games.game import Clock, Generative, Outcome, Turn, Wish
 from ganctl.games.growth import Growth
 from ganctl.games.painting import LatentInputs, paint, styled
@@ -186,16 +187,4 @@ def refuse_mismatches(
     """Raise ValueError for parts that each are fine and together mean nothing."""
     if generator.noise_size != prior.size:
         raise ValueError(f"prior: draws {prior.size} numbers; the generator's noise_size is {generator.noise_size}")
-    if augment.reads_sign and not adversarial.sign_tells:
-        loss = type(adversarial).__name__
-        raise ValueError(
-            f"augment: adapts to the sign of scores, which tells nothing with {loss}; "
-            "set augment.target=null augment.strength=0.2, or choose augment=diffaugment"
-        )
-    mixing = any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in discriminator.modules())
-    alone = [type(penalty).__name__ for penalty in penalties if penalty.alone]
-    if mixing and alone:
-        raise ValueError(
-            f"penalties: {', '.join(alone)} needs a discriminator that judges each picture alone, and this one has "
-            "batch norm; set model.game.discriminator.norm=none, or choose a loss without it"
-        )
+    refuse_unfit(discriminator, adversarial, augment, penalties)

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import ceil
 
 import torch
@@ -17,6 +18,10 @@ class Network(nn.Module):
     def stages(self) -> list[tuple[int, ...]]:
         """Sizes (channels, height, width) that a picture passes through, in order; empty: nothing to tell."""
         return []
+
+    def remark(self) -> str:
+        """What else `dry_run=true` says, e.g. how much of a picture one score sees; empty: nothing."""
+        return ""
 
 
 class Generator(Network, ABC):
@@ -72,11 +77,25 @@ class Growing(Network):
         return index, position - index + 1 if index else 1.0
 
 
+class Translator(Network, ABC):
+    """Picture (and label) to picture, of any size: what a network cannot halve it pads inside."""
+
+    classes: int = 0  # 0: the label is ignored
+
+    @abstractmethod
+    def forward(self, image: Tensor, label: Tensor | None = None) -> Tensor:
+        """image [B, C, H, W] in [-1, 1], label [B] int64 or [B, K] attributes -> picture [B, C', H', W'] in [-1, 1]."""
+
+
 class Discriminator(Network, ABC):
-    """Image (and label) to a raw score: logits, no sigmoid. Auxiliary heads read its features."""
+    """Image (and label) to a raw score: logits, no sigmoid. Auxiliary heads read its features.
+
+    With `source_channels`, it judges whether a picture belongs to its source: `image` then holds both, source first.
+    """
 
     feature_size: int  # K of the features that heads read
     classes: int = 0  # 0: the label is ignored
+    source_channels: int = 0  # 0: the picture is judged alone
 
     @abstractmethod
     def features(self, image: Tensor, label: Tensor | None = None) -> Tensor:
@@ -88,6 +107,38 @@ class Discriminator(Network, ABC):
 
     def forward(self, image: Tensor, label: Tensor | None = None) -> Tensor:
         return self.score(self.features(image, label), label)
+
+
+class CodeDiscriminator(Discriminator):
+    """Code to a raw score; a code counts as a picture of one pixel, [B, code_size, 1, 1]."""
+
+    code_size: int
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """What an encoder says of pictures: a code each, or a Gaussian over codes whose numbers are independent."""
+
+    mean: Tensor  # [B, code_size]
+    log_variance: Tensor | None = None  # [B, code_size]; None: the code is certain
+
+    def draw(self) -> Tensor:
+        """A code each, with a graph to both (Kingma and Welling 2014, section 2.4); the mean where it is certain."""
+        if self.log_variance is None:
+            return self.mean
+        return self.mean + (self.log_variance / 2).exp() * torch.randn_like(self.mean)
+
+
+class Encoder(Network, ABC):
+    """Image to code."""
+
+    shape: tuple[int, ...]  # channels, height, width of the pictures it takes
+    code_size: int
+    stochastic: bool  # it gives a variance beside the mean
+
+    @abstractmethod
+    def forward(self, image: Tensor) -> Encoding:
+        """image [B, *shape] in [-1, 1] -> what is known of its code; of each picture alone, so no batch norm."""
 
 
 class Constrained(ABC):

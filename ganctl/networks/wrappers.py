@@ -15,6 +15,7 @@ class Clipped(Discriminator, Constrained):
         super().__init__()
         self.network, self.limit = network, limit
         self.feature_size, self.classes = network.feature_size, network.classes
+        self.source_channels = network.source_channels
 
     def features(self, image: Tensor, label: Tensor | None = None) -> Tensor:
         return self.network.features(image, label)

@@ -1,0 +1,104 @@
+"""A discriminator against whoever makes its fakes: the loss, the penalties and the augmentation that go with it."""
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+
+import torch
+from torch import Tensor, nn
+
+from ganctl.games.game import Clock, Outcome
+from ganctl.losses.adversarial import AdversarialLoss
+from ganctl.losses.regularizers import Critique, Regularizer, full_precision
+from ganctl.networks.augment import Augment
+from ganctl.networks.interfaces import Discriminator
+
+
+class Contest:
+    """What both sides do with one discriminator. Owns nothing: the game registers the parts.
+
+    Pictures are given as the discriminator takes them: where it judges pairs, the source's channels come first.
+    """
+
+    def __init__(
+        self,
+        discriminator: Discriminator,
+        adversarial: AdversarialLoss,
+        augment: Augment,
+        penalties: Sequence[Regularizer] = (),
+    ) -> None:
+        refuse_unfit(discriminator, adversarial, augment, penalties)
+        self.discriminator, self.adversarial = discriminator, adversarial
+        self.augment, self.penalties = augment, tuple(penalties)
+
+    def tell_apart(self, real: Tensor, fake: Tensor, clock: Clock, turn: str, weight: float = 1.0) -> Outcome:
+        """The discriminator's turn, called `turn`; `weight` is that of the loss, not of the penalties."""
+        due = [penalty for penalty in self.penalties if penalty.due(clock.plays(turn))]
+        needs_gradient = any(penalty.needs_gradient for penalty in due)
+        with full_precision(real.device) if needs_gradient else nullcontext():
+            critique = self.critique(real, fake, clock, needs_gradient)
+            self.augment.observe(critique.real_score.detach())
+            loss = self.adversarial.discriminator(critique.real_score, critique.fake_score)
+            terms = {"adversarial": weight * loss}
+            terms |= {type(penalty).__name__: penalty(critique) for penalty in due}
+        real_score, fake_score = critique.real_score.detach(), critique.fake_score.detach()
+        wins = (real_score > fake_score).float().mean()
+        watched = {"real": real_score.mean(), "fake": fake_score.mean(), "wins": wins}
+        return Outcome(terms, watched | self.augment.watched())
+
+    def pass_off(self, fake: Tensor, real: Tensor) -> Tensor:
+        """The other side's turn: the scalar that the maker of `fake` lowers."""
+        fake_score, real_score = self.discriminator(self.augment(fake)), None
+        if self.adversarial.relativistic:
+            with torch.no_grad():
+                real_score = self.discriminator(self.augment(real))
+        return self.adversarial.generator(fake_score, real_score)
+
+    def critique(self, real: Tensor, fake: Tensor, clock: Clock, needs_gradient: bool) -> Critique:
+        """Both batches as the discriminator sees them; with gradients towards the pictures where a penalty asks."""
+        real, fake = self.augment(real).detach(), self.augment(fake.detach())
+        if needs_gradient:
+            real, fake = real.float().requires_grad_(), fake.float().requires_grad_()
+        critic = self.discriminator
+        real_features, fake_features = critic.features(real), critic.features(fake)
+        return Critique(
+            network=critic,
+            critic=critic,
+            real=real,
+            fake=fake,
+            real_score=critic.score(real_features),
+            fake_score=critic.score(fake_features),
+            real_features=real_features,
+            fake_features=fake_features,
+            images_seen=clock.images_seen,
+            rounds=clock.rounds,
+        )
+
+
+def refuse_unfit(
+    discriminator: Discriminator, adversarial: AdversarialLoss, augment: Augment, penalties: Sequence[Regularizer]
+) -> None:
+    """Raise ValueError for parts that each are fine and together mean nothing."""
+    if augment.reads_sign and not adversarial.sign_tells:
+        loss = type(adversarial).__name__
+        raise ValueError(
+            f"augment: adapts to the sign of scores, which tells nothing with {loss}; "
+            "set augment.target=null augment.strength=0.2, or choose augment=diffaugment"
+        )
+    mixing = any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in discriminator.modules())
+    alone = [type(penalty).__name__ for penalty in penalties if penalty.alone]
+    if mixing and alone:
+        raise ValueError(
+            f"penalties: {', '.join(alone)} needs a discriminator that judges each picture alone, and this one has "
+            "batch norm; set model.game.discriminator.norm=none, or choose a loss without it"
+        )
+
+
+def refuse_mixing(critic: Discriminator, penalties: Sequence[Regularizer]) -> None:
+    """Raise ValueError for penalties on single pictures where batch norm mixes those of a batch."""
+    mixing = any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in critic.modules())
+    alone = [type(penalty).__name__ for penalty in penalties if penalty.alone]
+    if mixing and alone:
+        raise ValueError(
+            f"penalties: {', '.join(alone)} needs a discriminator that judges each picture alone, and this one has "
+            "batch norm; set model.game.discriminator.norm=group, or choose a loss without it"
+        )
