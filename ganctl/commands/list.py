@@ -16,7 +16,9 @@ class Arguments:
     """One line for each model, dataset, loss, augmentation or run; without a word, all but the runs."""
 
     what: str | None = option(None, "models, datasets, losses, augments or runs", positional=True)
-    sort: str = option("time", "order of the runs: a column or a metric; -sort turns it round")
+    sort: str = option(
+        "time", "of the runs: a column, a score such as fd (the best first) or a loss; -fd turns it round"
+    )
     config_dir: str | None = option(None, "a folder of your own YAML, beside GANCTL_CONF")
 
 

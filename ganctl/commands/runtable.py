@@ -2,14 +2,15 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from ganctl.errors import UserError
-from ganctl.figures import last_figures, telling
+from ganctl.figures import last_figures, last_scores, telling
+from ganctl.metrics.contract import Contract, Score
 from ganctl.nearest import hint
-from ganctl.runs import Status, all_runs, outputs_root, read_status
+from ganctl.runs import Run, Status, all_runs, outputs_root, read_status
 
 COLUMNS = ("run", "state", "model", "dataset", "images", "time", "last figures")
 
@@ -21,44 +22,82 @@ class Line:
     run: str  # as it is typed in `run=`
     status: Status
     figures: dict[str, float]
+    scores: dict[str, Score] = field(default_factory=dict)  # by key
+
+    @classmethod
+    def of(cls, run: Run, outputs: Path) -> "Line":
+        """A run's line, from its folder."""
+        return cls(os.path.relpath(run.folder, outputs), read_status(run), last_figures(run), last_scores(run))
 
     @property
     def cells(self) -> tuple[str, ...]:
         """What stands under COLUMNS."""
         choices, status = self.status.choices, self.status
-        figures = "  ".join(f"{name} {value:.4g}" for name, value in telling(self.figures).items())
+        named = {self.scores[key].name if key in self.scores else key: v for key, v in telling(self.figures).items()}
+        figures = "  ".join(f"{name} {value:.4g}" for name, value in named.items())
         images = f"{status.images_seen:,} of {status.images:,}"
         names = choices.get("model", "?"), choices.get("dataset", "?")
         return (self.run, status.state, *names, images, local_time(status.updated), figures or "-")
 
+    def score(self, name: str) -> Score | None:
+        """The score of that key (fd) or name (FD-classifier)."""
+        return next((score for key, score in self.scores.items() if name in (key, score.name)), None)
+
 
 def describe_runs(sort: str = "time", outputs: Path | None = None) -> str:
-    """The table, or a sentence where there is no run. Raises UserError for an order that no run knows."""
+    """The table, or a sentence where there is no run. Raises UserError for an order that no run knows.
+
+    Sorted by a score, the best come first; scores of different conditions stand under headings of their own.
+    """
     outputs = outputs or outputs_root()
-    lines = [
-        Line(os.path.relpath(run.folder, outputs), read_status(run), last_figures(run)) for run in all_runs(outputs)
-    ]
+    lines = [Line.of(run, outputs) for run in all_runs(outputs)]
     if not lines:
         return f"no runs in {outputs} yet; train one with:  ganctl train model=dcgan dataset=digits"
-    return columns([COLUMNS, *(line.cells for line in ordered(lines, sort))])
+    parts = ordered(lines, sort)
+    header, *rows = columns([COLUMNS, *(line.cells for _, part in parts for line in part)]).splitlines()
+    shown, place = [header], 0
+    for heading, part in parts:
+        shown += [f"\n{heading}"] if heading else []
+        shown += rows[place : place + len(part)]
+        place += len(part)
+    return "\n".join(shown)
 
 
-def ordered(lines: list[Line], sort: str) -> list[Line]:
-    """Sorted by a column or a figure (runs without it last); `-` before it turns the order round."""
+def ordered(lines: list[Line], sort: str) -> list[tuple[str, list[Line]]]:
+    """Heading -> runs, by a column, a score or a loss (runs without it last); `-` before it turns the order round."""
     name, backwards = sort.removeprefix("-"), sort.startswith("-")
     if name == "time":  # the newest first, as they came
-        return lines[::-1] if backwards else lines
+        return [("", lines[::-1] if backwards else lines)]
     if name == "images":
-        return sorted(lines, key=lambda line: line.status.images_seen, reverse=backwards)
+        return [("", sorted(lines, key=lambda line: line.status.images_seen, reverse=backwards))]
     if name in COLUMNS[:4]:
-        return sorted(lines, key=lambda line: line.cells[COLUMNS.index(name)], reverse=backwards)
+        return [("", sorted(lines, key=lambda line: line.cells[COLUMNS.index(name)], reverse=backwards))]
+    if any(line.score(name) for line in lines):
+        return by_score(lines, name, backwards)
     known = {figure for line in lines for figure in line.figures}
     if name not in known:
         there = [*COLUMNS[:6], *sorted(known)]
         raise UserError(f"sort={sort}: no run has that{hint(name, there)}; there are: {', '.join(there)}")
     having = [line for line in lines if name in line.figures]
     without = [line for line in lines if name not in line.figures]
-    return [*sorted(having, key=lambda line: line.figures[name], reverse=backwards), *without]
+    return [("", [*sorted(having, key=lambda line: line.figures[name], reverse=backwards), *without])]
+
+
+def by_score(lines: list[Line], name: str, backwards: bool) -> list[tuple[str, list[Line]]]:
+    """The best first, within each set of conditions; never across."""
+    sets: dict[tuple[str, Contract], list[tuple[Score, Line]]] = {}
+    for line in lines:
+        if score := line.score(name):
+            sets.setdefault((score.name, score.contract), []).append((score, line))
+    parts = []
+    for (title, contract), pairs in sets.items():
+        best_last = not pairs[0][0].lower_is_better
+        pairs.sort(key=lambda pair: pair[0].value, reverse=best_last != backwards)
+        parts.append((f"{title}: {contract.summary()}", [line for _, line in pairs]))
+    without = [line for line in lines if line.score(name) is None]
+    if len(parts) == 1:
+        return [("", [*parts[0][1], *without])]
+    return [*parts, *([(f"without {name}", without)] if without else [])]
 
 
 def local_time(moment: str) -> str:

@@ -31,6 +31,12 @@ class Contract:
         pairs = ((field.name, getattr(self, field.name), getattr(other, field.name)) for field in fields(self))
         return [f"{name}: {mine} against {theirs}" for name, mine, theirs in pairs if mine != theirs]
 
+    def summary(self) -> str:
+        """In short: how many samples against what, and who looked at them."""
+        eyes = f"{self.extractor} {self.extractor_id[:8]}".strip()
+        weights = "" if self.averaged else ", weights of the last round"
+        return f"{self.count:,} samples (seed {self.seed}{weights}) against {self.reference}, {self.split}, by {eyes}"
+
 
 def library_versions() -> str:
     """Versions that a score depends on; of PyTorch only the minor one, so that a patch does not part results."""

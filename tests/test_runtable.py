@@ -1,0 +1,69 @@
+"""`ganctl list runs`: the last scores stand in the table; sorted by one, the best come first, conditions apart."""
+
+from dataclasses import replace
+
+import pytest
+
+from ganctl import runs
+from ganctl.commands.runtable import describe_runs
+from ganctl.errors import UserError
+from ganctl.figures import last_figures, telling
+from ganctl.metrics.contract import Contract, Score
+from ganctl.metrics.evaluation import FILE, Evaluation, append
+
+TERMS = Contract("mnist", "1", "train", 100, 200, "classifier", "abcdef0123", "none", "float32", True, 0, "v1")
+
+
+def make_run(outputs, name, fd=None, terms=TERMS, **others):
+    run = runs.create(outputs, name, {"model": {}}, {"model": "gan", "dataset": "mnist"}, images=640)
+    run.metrics_file.write_text("images_seen,rounds,generator/adversarial,discriminator/wins\n64,1,2.0,0.5\n")
+    scores = ({} if fd is None else {"fd": fd}) | others
+    for seen, factor in ((32, 2.0), (64, 1.0)):
+        if scores:
+            taken = tuple(
+                Score(key, "FD-classifier" if key == "fd" else key, value * factor, terms)
+                for key, value in scores.items()
+            )
+            append(run.folder / FILE, Evaluation(seen, taken))
+    runs.update_status(run, state="finished", images_seen=64)
+    return run
+
+
+def order(told):
+    return [row.split()[0] for row in told.splitlines() if row]
+
+
+def test_the_last_scores_are_figures_and_are_told_before_losses(tmp_path):
+    run = make_run(tmp_path, "a", 30.0, precision=0.5)
+    found = last_figures(run)
+    assert found == {"generator/adversarial": 2.0, "discriminator/wins": 0.5, "fd": 30.0, "precision": 0.5}
+    assert telling(found) == {"fd": 30.0, "precision": 0.5}
+    assert describe_runs(outputs=tmp_path).endswith("FD-classifier 30  precision 0.5")
+
+
+def test_sorted_by_a_score_the_best_come_first_whatever_better_means(tmp_path):
+    make_run(tmp_path, "a", 30.0, precision=0.9)
+    make_run(tmp_path, "b", 20.0, precision=0.5)
+    make_run(tmp_path, "c")
+    assert order(describe_runs("fd", tmp_path)) == ["run", "b", "a", "c"]
+    assert order(describe_runs("FD-classifier", tmp_path)) == ["run", "b", "a", "c"]
+    assert order(describe_runs("-fd", tmp_path)) == ["run", "a", "b", "c"]
+    assert order(describe_runs("precision", tmp_path)) == ["run", "a", "b", "c"]
+
+
+def test_scores_of_different_conditions_stand_apart(tmp_path):
+    make_run(tmp_path, "a", 30.0)
+    make_run(tmp_path, "b", 20.0, replace(TERMS, count=500))
+    make_run(tmp_path, "c", 25.0)
+    make_run(tmp_path, "d")
+    told = describe_runs("fd", tmp_path)
+    assert "FD-classifier: 200 samples (seed 0) against mnist, train, by classifier abcdef01" in told
+    rows = order(told)
+    assert rows.index("a") == rows.index("c") + 1  # one heading holds both, and b, though lower, does not come between
+    assert "without fd" in told
+
+
+def test_an_unknown_order_names_the_nearest(tmp_path):
+    make_run(tmp_path, "a", 30.0, precision=0.9)
+    with pytest.raises(UserError, match="sort=precison: no run has that; did you mean 'precision'"):
+        describe_runs("precison", tmp_path)
