@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
-from typing import Self
+from typing import ClassVar, Self
 
 from torch import Tensor
 
@@ -10,6 +10,9 @@ from torch import Tensor
 @dataclass(frozen=True)
 class Tensors:
     """A dataclass whose tensor fields share their first dimension; fields that are None stay None."""
+
+    called: ClassVar[str] = "tensors"  # in messages
+    dataset: ClassVar[str] = "..."  # that a user would choose for it
 
     def map(self, change: Callable[[Tensor], Tensor]) -> Self:
         """The same fields, each tensor changed."""
@@ -30,6 +33,8 @@ class Tensors:
 class Images(Tensors):
     """Pictures of one kind, perhaps labelled."""
 
+    called, dataset = "single pictures", "folder"
+
     image: Tensor  # [B, C, H, W] in [-1, 1]
     label: Tensor | None = None  # [B] class as int64, or [B, K] attributes as float 0/1
 
@@ -37,6 +42,8 @@ class Images(Tensors):
 @dataclass(frozen=True)
 class Pairs(Tensors):
     """A picture and the picture it should become."""
+
+    called, dataset = "pairs of pictures", "pairs"
 
     source: Tensor  # [B, C, H, W] in [-1, 1]
     target: Tensor  # [B, C', H', W'] in [-1, 1]
@@ -46,5 +53,18 @@ class Pairs(Tensors):
 class Unpaired(Tensors):
     """One picture of each domain; they have nothing to do with each other."""
 
+    called, dataset = "two domains without pairs", "unpaired"
+
     a: Tensor  # [B, C, H, W] in [-1, 1]
     b: Tensor  # [B, C, H, W] in [-1, 1]
+
+
+@dataclass(frozen=True)
+class Captioned(Tensors):
+    """Pictures and words that describe them."""
+
+    called, dataset = "captioned pictures", "captions"
+
+    image: Tensor  # [B, C, H, W] in [-1, 1]
+    caption: Tensor  # [B, L] int64: UTF-8 bytes, padded with 0 (ganctl.text)
+    label: Tensor | None = None  # [B] int64: what the caption says, where a table has columns of it
