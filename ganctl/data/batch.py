@@ -1,7 +1,7 @@
 """What travels from the data to a game: typed batches, never dicts of strings."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import ClassVar, Self
 
 from torch import Tensor
@@ -16,12 +16,12 @@ class Tensors:
 
     def map(self, change: Callable[[Tensor], Tensor]) -> Self:
         """The same fields, each tensor changed."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
         return replace(self, **{name: change(value) for name, value in values.items() if isinstance(value, Tensor)})
 
     def __len__(self) -> int:
         """The shared first dimension: how many images (or inputs) this holds."""
-        return next(len(value) for field in fields(self) if isinstance(value := getattr(self, field.name), Tensor))
+        return next(len(value) for each in fields(self) if isinstance(value := getattr(self, each.name), Tensor))
 
     def split(self, size: int) -> Iterator[Self]:
         """Consecutive pieces of at most `size`."""
@@ -60,11 +60,9 @@ class Unpaired(Tensors):
 
 
 @dataclass(frozen=True)
-class Captioned(Tensors):
+class Captioned(Images):
     """Pictures and words that describe them."""
 
     called, dataset = "captioned pictures", "captions"
 
-    image: Tensor  # [B, C, H, W] in [-1, 1]
-    caption: Tensor  # [B, L] int64: UTF-8 bytes, padded with 0 (ganctl.text)
-    label: Tensor | None = None  # [B] int64: what the caption says, where a table has columns of it
+    caption: Tensor = field(kw_only=True)  # [B, L] int64: UTF-8 bytes, padded with 0 (ganctl.text)

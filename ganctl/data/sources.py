@@ -11,6 +11,7 @@ from ganctl.errors import UserError
 
 MAGIC = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8", b"RIFF")  # how pictures begin, for files without a suffix
 MAGIC_BYTES = 8
+TEXTS = frozenset((".csv", ".tsv", ".txt"))
 SYSTEM_FOLDER = "__MACOSX"
 TOO_LARGE = f"larger than {MAX_BYTES // 2**20} MiB"
 
@@ -22,6 +23,7 @@ class Listing:
     names: tuple[str, ...]  # of all pictures
     refused: Mapping[str, str]  # those of them that must not be opened, and why
     others: Mapping[str, int]  # suffix -> how many files are no pictures
+    texts: tuple[str, ...] = ()  # those of them that may be read as text: TEXTS
 
 
 class Source(ABC):
@@ -50,6 +52,7 @@ class Sorter:
         self.names: set[str] = set()
         self.refused: dict[str, str] = {}
         self.others: Counter[str] = Counter()
+        self.texts: set[str] = set()
 
     def add(self, name: str, obstacle: str | None, beginning: Callable[[], bytes]) -> None:
         """`obstacle`: why the file must not be opened; `beginning`: its first bytes, asked for only when needed."""
@@ -60,9 +63,11 @@ class Sorter:
                 self.refused[name] = obstacle
         else:
             self.others[suffix or "without suffix"] += 1
+            if suffix in TEXTS and not obstacle:
+                self.texts.add(name)
 
     def listing(self) -> Listing:
-        return Listing(tuple(sorted(self.names)), self.refused, self.others)
+        return Listing(tuple(sorted(self.names)), self.refused, self.others, tuple(sorted(self.texts)))
 
 
 def hidden(name: str) -> bool:
