@@ -1,7 +1,6 @@
 """Pictures from a checkpoint: needs no training data, no flag of the training, and no Lightning."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,14 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganctl import checkpoint
-from ganctl.build import build
 from ganctl.data.batch import Tensors
-from ganctl.devices import place
 from ganctl.errors import UserError
-from ganctl.games.game import Game, Generative, Wish
+from ganctl.games.game import Generative, Wish
+from ganctl.loading import load_game, repeatable
 from ganctl.pictures import grid, save_picture
-from ganctl.runs import find_checkpoint
 
 EACH = "each"
 Label = int | str | Sequence[int | str] | Tensor | None
@@ -115,48 +111,11 @@ def load(
     ckpt: `last`, `best` or a number of images. ema: with the averaged weights, where the run kept them.
     plugins: modules of your own that the run's classes come from. Raises UserError in words.
     """
-    path = find_checkpoint(None if run is None else str(run), ckpt)
-    content = checkpoint.load(path)
-    game = rebuilt(content, path, plugins)
-    fill(game, content, path, ema)
-    target = place(device).torch_device
-    return Sampler(game.eval().to(target), content["config"], path, int(content["images_seen"]), target)
-
-
-def rebuilt(content: Mapping[str, Any], path: Path, plugins: Sequence[str]) -> Generative:
-    """The game that the checkpoint's own config describes, with fresh weights."""
-    config = content["config"]
-    try:
-        game = build(config["model"]["game"], Game, "model.game", plugins)
-    except UserError as error:
-        wanted = ",".join(config.get("plugins") or ())
-        again = [f"plugins: the run was trained with plugins={wanted}; give that again if you trust it"]
-        raise UserError(*(f"{path}: {each}" for each in error.mistakes), *(again if wanted else [])) from error
-    if not isinstance(game, Generative):
-        raise UserError(f"{path}: {type(game).__name__} makes pictures from pictures; it cannot draw from noise alone")
-    return game
-
-
-def fill(game: Game, content: Mapping[str, Any], path: Path, ema: bool) -> None:
-    """Load the weights; with `ema` the averaged modules take theirs from the average."""
-    try:
-        game.load_state_dict(content["game"])
-        for name in game.averaged() if ema else ():
-            head = f"copies.{name}."
-            averaged = {
-                key.removeprefix(head): value for key, value in content["average"].items() if key.startswith(head)
-            }
-            getattr(game, name).load_state_dict(averaged)
-    except (RuntimeError, KeyError) as error:
-        first = str(error).splitlines()[0]
-        raise UserError(f"{path}: its weights do not fit the game its own config describes ({first})") from error
-
-
-@contextmanager
-def repeatable() -> Iterator[None]:
-    """Full fp32 and fixed algorithms, so that a picture depends on its batch as little as can be."""
-    with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
-        yield
+    loaded = load_game(run, ckpt, ema=ema, device=device, plugins=plugins)
+    if not isinstance(loaded.game, Generative):
+        name = type(loaded.game).__name__
+        raise UserError(f"{loaded.path}: {name} makes pictures from pictures; it cannot draw from noise alone")
+    return Sampler(loaded.game, loaded.config, loaded.path, loaded.images_seen, loaded.device)
 
 
 def save_grid(pictures: Tensor, path: str | Path, columns: int | None = None) -> Path:
