@@ -56,7 +56,7 @@ class Preparation:
         node, description = self._dataset(own["plugins"])
         groups = {name: self._resolved(name) for name in ("loss", "augment", "model")}
         if self.composed.sound:
-            self._check_model(groups["model"], own, description)
+            self._check_model(groups["model"], own, node, description)
         mistakes = [*self.composed.mistakes, *self.resolver.mistakes, *self.resolver.fresh(self.mistakes)]
         if mistakes or description is None:
             raise UserError(*dict.fromkeys(mistakes))
@@ -96,7 +96,7 @@ class Preparation:
         self.tree["dataset"] = {**(node if isinstance(node, dict) else {}), **facts}
         return node, description
 
-    def _check_model(self, model: Any, own: Config, description: "Description | None") -> None:
+    def _check_model(self, model: Any, own: Config, dataset: Any, description: "Description | None") -> None:
         from ganctl.judging import judge
 
         if not isinstance(model, dict):
@@ -104,13 +104,27 @@ class Preparation:
             return
         for name in ("every", "schedules"):
             model[name] = model.get(name) or {}
-        without_labels = self._labels_absent(model, description)
-        known = description is not None and not without_labels and not self.resolver.failed
-        self.mistakes += without_labels + judge(model, own["plugins"], sizes_known=known)
+        unfit = self._other_batches(model, dataset, own["plugins"]) or self._labels_absent(model, description)
+        known = description is not None and not unfit and not self.resolver.failed
+        self.mistakes += unfit + judge(model, own["plugins"], sizes_known=known)
         if description is not None and own["batch_size"] > description.count:
             self.mistakes.append(too_large(own["batch_size"], description.count))
         if all(isinstance(model.get(key), dict) for key in MODEL_KEYS):
             self._check_use(model)
+
+    def _other_batches(self, model: Config, dataset: Any, plugins: Sequence[str]) -> list[str]:
+        """The sentence for a model that learns from something else than what the dataset gives."""
+        from ganctl.judging import kinds
+
+        found = kinds(model.get("game"), dataset, plugins)
+        if found is None or issubclass(found[1], found[0]):
+            return []
+        taken, dealt = found
+        model_name, dataset_name = (self.composed.choices.get(group) for group in ("model", "dataset"))
+        return [
+            f"model={model_name} learns from {taken.called}, and dataset={dataset_name} gives {dealt.called}; "
+            f"choose dataset={taken.dataset}"
+        ]
 
     def _labels_absent(self, model: Config, description: "Description | None") -> list[str]:
         """The sentence for a model that asks for labels where there are none."""

@@ -11,7 +11,9 @@ from torch import nn
 from torch.optim import Optimizer
 
 from ganctl.annotations import shown
-from ganctl.build import build, check, trial
+from ganctl.build import TARGET, build, check, trial
+from ganctl.components import resolve
+from ganctl.data.batch import Tensors
 from ganctl.data.dataset import Dataset, Description
 from ganctl.ema import Average
 from ganctl.errors import UserError
@@ -36,6 +38,16 @@ def describe(node: Any, plugins: Sequence[str], mistakes: list[str]) -> Descript
     except (ValueError, OSError) as error:
         mistakes.append(f"dataset: {error}")
     return None
+
+
+def kinds(game: Any, dataset: Any, plugins: Sequence[str]) -> tuple[type[Tensors], type[Tensors]] | None:
+    """What batches the game takes and the dataset deals; None where that cannot be known, which is told elsewhere."""
+    try:
+        player: Any = resolve(game[TARGET], (Game,), plugins)
+        dealer: Any = resolve(dataset[TARGET], (Dataset,), plugins)
+    except (ValueError, KeyError, TypeError):
+        return None
+    return player.batches, dealer.batches
 
 
 def judge(model: Config, plugins: Sequence[str], *, sizes_known: bool) -> list[str]:
