@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ganctl.data.album import MixedAlbum, mixed_album
+from ganctl.data.batch import Pairs
 from ganctl.data.crops import Crops, Size, Wholes
 from ganctl.data.dataset import Dataset, Description, Table, height_width
 from ganctl.data.folder import OnError, check_on_error, judge, listed
@@ -32,6 +33,8 @@ class Superres(Dataset):
     test: a folder with pictures for previews and scores; None: `held_out` of the pictures in root are kept for that.
     on_error: what to do about pictures that cannot be read or are smaller than the crop: stop, or skip them.
     """
+
+    batches = Pairs
 
     def __init__(
         self,
@@ -119,6 +122,8 @@ class RandomSuperres(Dataset):
 
     shape: of the target. Sides that are no multiple of the factor are refused.
     """
+
+    batches = Pairs
 
     def __init__(self, shape: Sequence[int] = (3, 32, 32), factor: int = 4, count: int = 64, flip: bool = True) -> None:
         if len(shape) != 3 or not 1 <= shape[0] <= 4:
