@@ -56,6 +56,8 @@ def play(model: str, channels: int, size: tuple[int, int]) -> None:
         assert all(gradient.isfinite().all() for gradient in gradients)
     game.eval()
     with torch.no_grad():
-        sheet = game.sheet(game.preview(batch, 2, torch.Generator().manual_seed(0)))
-    assert sheet.shape == (2, channels, *size)
+        inputs = game.preview(batch, 2, torch.Generator().manual_seed(0))
+        sheet = game.sheet(inputs)
+    assert len(sheet) % len(inputs) == 0
+    assert sheet.shape[1:] == (channels, *size)
     assert -1 <= sheet.min() <= sheet.max() <= 1

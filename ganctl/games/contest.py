@@ -91,14 +91,3 @@ def refuse_unfit(
             f"penalties: {', '.join(alone)} needs a discriminator that judges each picture alone, and this one has "
             "batch norm; set model.game.discriminator.norm=none, or choose a loss without it"
         )
-
-
-def refuse_mixing(critic: Discriminator, penalties: Sequence[Regularizer]) -> None:
-    """Raise ValueError for penalties on single pictures where batch norm mixes those of a batch."""
-    mixing = any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in critic.modules())
-    alone = [type(penalty).__name__ for penalty in penalties if penalty.alone]
-    if mixing and alone:
-        raise ValueError(
-            f"penalties: {', '.join(alone)} needs a discriminator that judges each picture alone, and this one has "
-            "batch norm; set model.game.discriminator.norm=group, or choose a loss without it"
-        )

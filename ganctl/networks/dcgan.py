@@ -1,5 +1,6 @@
 """DCGAN's convolutional generator and discriminator (Radford et al. 2015), for any size and any number of channels."""
 
+from math import gcd
 from typing import Literal
 
 import torch
@@ -9,8 +10,9 @@ from ganctl.networks.interfaces import Discriminator, Generator, Shape
 from ganctl.networks.label import LabelEmbedding, demand
 from ganctl.networks.sizes import doubling_kernel, halvings
 
-Norm = Literal["batch", "none"]
+Norm = Literal["batch", "group", "none"]
 LABEL_SIZE = 32  # length of a label's embedding beside the noise
+GROUP = 8  # channels that group norm takes together, about
 
 
 def widths(count: int, width: int) -> list[int]:
@@ -28,6 +30,8 @@ def initialise(module: nn.Module) -> None:
 
 def normed(size: int, norm: Norm) -> nn.Module:
     """The normalisation after a layer of `size` channels."""
+    if norm == "group":  # Wu and He 2018: each picture alone
+        return nn.GroupNorm(gcd(size, max(1, size // GROUP)), size)
     return nn.BatchNorm2d(size) if norm == "batch" else nn.Identity()
 
 
@@ -38,7 +42,9 @@ class DCGANGenerator(Generator):
     With `classes`, the label's embedding is concatenated to the noise (Mirza and Osindero 2014).
     """
 
-    def __init__(self, shape: Shape, noise_size: int = 100, width: int = 64, classes: int | None = None) -> None:
+    def __init__(
+        self, shape: Shape, noise_size: int = 100, width: int = 64, norm: Norm = "batch", classes: int | None = None
+    ) -> None:
         super().__init__()
         channels, height, breadth = shape
         self.noise_size, self.classes = noise_size, classes or 0
@@ -46,17 +52,19 @@ class DCGANGenerator(Generator):
         self.channels = [*widths(len(self.sizes) - 1, width)[::-1], channels]
         self.embedding = None if classes is None else LabelEmbedding(classes, LABEL_SIZE)
         (rows, columns), base = self.sizes[0], self.channels[0]
-        self.first = nn.Linear(noise_size + (LABEL_SIZE if self.classes else 0), base * rows * columns, bias=False)
-        self.first_norm = nn.Sequential(nn.BatchNorm2d(base), nn.ReLU(True))
-        self.ups = nn.Sequential(*(self._up(stage) for stage in range(len(self.sizes) - 1)))
+        self.first = nn.Linear(
+            noise_size + (LABEL_SIZE if self.classes else 0), base * rows * columns, bias=norm == "none"
+        )
+        self.first_norm = nn.Sequential(normed(base, norm), nn.ReLU(True))
+        self.ups = nn.Sequential(*(self._up(stage, norm) for stage in range(len(self.sizes) - 1)))
         self.apply(initialise)
 
-    def _up(self, stage: int) -> nn.Sequential:
+    def _up(self, stage: int, norm: Norm) -> nn.Sequential:
         last = stage == len(self.sizes) - 2
         before, after = self.channels[stage], self.channels[stage + 1]
         kernel = doubling_kernel(self.sizes[stage], self.sizes[stage + 1])
-        convolution = nn.ConvTranspose2d(before, after, kernel, stride=2, padding=1, bias=last)
-        ending = [nn.Tanh()] if last else [nn.BatchNorm2d(after), nn.ReLU(True)]
+        convolution = nn.ConvTranspose2d(before, after, kernel, stride=2, padding=1, bias=last or norm == "none")
+        ending = [nn.Tanh()] if last else [normed(after, norm), nn.ReLU(True)]
         return nn.Sequential(convolution, *ending)
 
     def forward(self, noise: Tensor, label: Tensor | None = None) -> Tensor:
