@@ -23,6 +23,7 @@ class Description:
     count: int  # pictures; for a folder those found, so at most this many can be read
     names: tuple[str, ...] = ()  # of the classes, in the order of their numbers
     source: tuple[int, int, int] | None = None  # of paired sets: shape of the picture that the other is made from
+    attributes: bool = False  # a picture may have several of the `classes`: labels are [N, K] of 0 and 1
 
 
 class Dataset(ABC):
