@@ -18,13 +18,15 @@ class PairTable(Table):
         target: Tensor,
         device: torch.device,
         flip: bool = False,
+        crop: tuple[int, int] | None = None,
         held_out: Table | None = None,
     ) -> None:
-        """source, target: uint8 [N, C, H, W], best channels_last in memory."""
+        """source, target: uint8 [N, C, H, W], best channels_last in memory; crop: what is dealt of each, if less."""
         if len(source) != len(target):
             raise ValueError(f"pairs: {len(source)} sources and {len(target)} targets; must be one for each")
         self.source, self.target = TensorTable(source, None, device), TensorTable(target, None, device)
         self.flip, self.aside = flip, held_out
+        self.crop = None if crop == tuple(target.shape[2:]) else crop
 
     def __len__(self) -> int:
         return len(self.source)
@@ -35,14 +37,33 @@ class PairTable(Table):
     def batch(self, indices: Tensor, generator: torch.Generator) -> Pairs:
         """source and target [B, C, H, W] float32 in [-1, 1], channels_last."""
         source = self.source.batch(indices, generator).image
-        target = self.target.batch(indices, generator).image
-        return mirrored(Pairs(source, target), generator) if self.flip else Pairs(source, target)
+        pairs = Pairs(source, self.target.batch(indices, generator).image)
+        if self.crop is not None:
+            pairs = cropped(pairs, self.crop, generator)
+        return mirrored(pairs, generator) if self.flip else pairs
 
 
 def mirrored(pairs: Pairs, generator: torch.Generator) -> Pairs:
     """Each pair left-right flipped with probability 1/2, both pictures alike."""
     coin = (torch.rand(len(pairs), generator=generator) < 0.5)[:, None, None, None]
     return pairs.map(lambda picture: torch.where(coin.to(picture.device), picture.flip(3), picture))
+
+
+def cropped(pairs: Pairs, size: tuple[int, int], generator: torch.Generator) -> Pairs:
+    """Of each pair a part [*size] at a random place, the same of both pictures, which must have one size."""
+    rows, columns = (
+        places(len(pairs), size[side], pairs.target.shape[2 + side], generator).to(pairs.target.device)
+        for side in range(2)
+    )
+    batch = torch.arange(len(pairs), device=rows.device)[:, None, None]
+    # the channels come last where indices stand on both sides of them: [B, H, W, C]
+    return pairs.map(lambda picture: picture[batch, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2))
+
+
+def places(count: int, size: int, room: int, generator: torch.Generator) -> Tensor:
+    """For each of `count` pictures `size` consecutive places within `room`, at random: [count, size]."""
+    start = torch.randint(room - size + 1, (count, 1), generator=generator)
+    return start + torch.arange(size)
 
 
 class RandomPairs(Dataset):
