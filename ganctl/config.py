@@ -163,9 +163,10 @@ def plain(description: "Description") -> Config:
 def _across(own: Config) -> list[str]:
     """Mistakes of the run's own settings that no setting shows alone."""
     devices, size = own["device"], own["batch_size"]
-    uneven = isinstance(devices, list) and size % len(devices)
-    shares = [f"batch_size: {size}; must be a multiple of {len(devices)}, the number of devices"] if uneven else []
-    return shares + watching_mistakes(own["early_stop"], own["evaluate_every"]) + plugin_mistakes(own["plugins"])
+    count = len(devices) if isinstance(devices, list) else own["trainer"]["processes"]
+    shares = [f"batch_size: {size}; must be a multiple of {count}, the number of devices"] if size % count else []
+    watching = watching_mistakes(own["early_stop"], own["evaluate_every"], own["doctor_every"])
+    return shares + watching + plugin_mistakes(own["plugins"])
 
 
 def too_large(batch_size: int, count: int) -> str:

@@ -24,7 +24,11 @@ class Placement:
 
     @property
     def torch_device(self) -> torch.device:
-        return torch.device(f"cuda:{self.devices[0]}" if self.accelerator == "cuda" else self.accelerator)
+        return self.device_of(0)
+
+    def device_of(self, rank: int) -> torch.device:
+        """The device of one of the run's processes."""
+        return torch.device(f"cuda:{self.devices[rank]}" if self.accelerator == "cuda" else self.accelerator)
 
 
 def place(device: Any) -> Placement:

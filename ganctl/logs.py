@@ -11,12 +11,12 @@ NOISY = ("pytorch_lightning", "lightning.pytorch", "lightning_fabric")
 
 
 @contextmanager
-def logged_to(path: Path) -> Iterator[None]:
-    """Inside, `logging.getLogger("ganctl")` writes to the terminal and to `path`."""
+def logged_to(path: Path, aloud: bool = True) -> Iterator[None]:
+    """Inside, `logging.getLogger("ganctl")` writes to `path` and, aloud, to the terminal."""
     log = logging.getLogger("ganctl")
     log.setLevel(logging.DEBUG)
     log.propagate = False
-    handlers = [terminal(), to_file(path)]
+    handlers = [*([terminal()] if aloud else []), to_file(path)]
     for handler in handlers:
         log.addHandler(handler)
     for name in NOISY:

@@ -34,10 +34,13 @@ class Tally:
                 self.sums[key] = value.clone()
             self.counts[key] = self.counts.get(key, 0) + 1
 
-    def read(self) -> dict[str, float]:
-        """Means of the window (one transfer from the device); the next window begins empty."""
+    def read(self, shared: Callable[[Tensor], Tensor] = lambda values: values) -> dict[str, float]:
+        """Means of the window (one transfer from the device); the next window begins empty.
+
+        shared: the mean over the run's processes, where there are several.
+        """
         names = list(self.sums)
-        values = torch.stack([self.sums[name] for name in names]).tolist() if names else []
+        values = shared(torch.stack([self.sums[name] for name in names])).tolist() if names else []
         means = {name: value / self.counts[name] for name, value in zip(names, values, strict=True)}
         self.sums, self.counts = {}, {}
         return means

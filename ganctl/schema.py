@@ -56,6 +56,7 @@ class TrainerConfig:
     log_every: int = setting(50, "rounds between readings of the losses", least=1)
     clip: float | None = setting(None, "largest gradient norm of a turn; null: no clipping", above=0)
     threads: int | None = setting(None, "CPU threads; null: PyTorch's own choice", least=1)
+    processes: int = setting(1, "processes that share a batch on a CPU; for several GPUs: device=[0,1]", least=1)
     preview: int = setting(64, "pictures in a sample grid", least=1)
 
 
@@ -78,7 +79,8 @@ class TrainConfig:
         "25k", "images between checkpoints; null: at the end only", quantity=True, least=1
     )
     evaluate_every: str | None = setting(None, "images between evaluations; null: none", quantity=True, least=1)
-    early_stop: str | None = setting(None, "metric to watch, or null")
+    early_stop: str | None = setting(None, "a score to watch; doctor: end when its verdict stays red; null: never")
+    doctor_every: str | None = setting("10k", "images between the doctor's checks; null: none", quantity=True, least=1)
     keep: int = setting(1, "numbered checkpoints kept beside last and best", least=0)
     plugins: list[str] = setting([], "your own modules, whose classes a config may name")
     dataset: Any = None

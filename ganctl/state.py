@@ -1,7 +1,7 @@
 """Everything that exact resume needs, as plain containers of tensors and numbers; and back."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytorch_lightning as pl
@@ -12,16 +12,16 @@ from ganctl.module import GameModule
 State = dict[str, Any]
 
 
-def capture(module: GameModule, callbacks: Mapping[str, pl.Callback]) -> State:
-    """The training state after a whole round. `callbacks`: those with a state, by name."""
+def capture(module: GameModule, callbacks: Mapping[str, pl.Callback], others: Sequence[State] = ()) -> State:
+    """The training state after a whole round. `callbacks`: those with a state, by name; `others`: see `own`."""
     return {
         "images_seen": module.images_seen,
         "rounds": module.rounds,
         "game": module.game.state_dict(),
         "average": module.average.state_dict(),
         "optimizers": {name: optimizer.state_dict() for name, optimizer in module.by_turn.items()},
-        "tally": module.tally.state_dict(),
-        "random": random_states(),
+        **own(module),
+        **({"others": list(others)} if others else {}),
         "callbacks": {name: callback.state_dict() for name, callback in callbacks.items()},
     }
 
@@ -36,6 +36,17 @@ def restore(state: State, module: GameModule, callbacks: Mapping[str, pl.Callbac
     module.tally.load_state_dict(moved(state["tally"], module.device))
     for name, callback in callbacks.items():
         callback.load_state_dict(state["callbacks"][name])
+
+
+def own(module: GameModule) -> State:
+    """What differs between the processes of a run on several devices."""
+    return {"tally": module.tally.state_dict(), "random": random_states()}
+
+
+def of_rank(state: State, rank: int) -> State:
+    """The state as this process left it; as the first did, where it was saved with fewer processes."""
+    others = state.get("others") or []
+    return {**state, **others[rank - 1]} if 0 < rank <= len(others) else state
 
 
 def random_states() -> State:

@@ -30,12 +30,14 @@ from ganctl.errors import INTERRUPTED, NotFinite, Stopped, UserError
 from ganctl.games.game import Game
 from ganctl.hyperparameters import write_hyperparameters
 from ganctl.logs import logged_to
+from ganctl.metrics.keys import DOCTOR
 from ganctl.module import GameModule
 from ganctl.runs import Run
 from ganctl.schema import quantity
 from ganctl.status import State
 
 if TYPE_CHECKING:
+    from ganctl.callbacks.doctor import Doctor
     from ganctl.callbacks.evaluation import Evaluating
 
 log = logging.getLogger("ganctl")
@@ -182,6 +184,7 @@ class Session:
         stateful: dict[str, pl.Callback] = {"recorder": self.recorder}
         every, keep = interval(self.settings["checkpoint_every"]), self.settings["keep"]
         self.checkpoints = Checkpoints(self.run, self.settings, every, keep, stateful)
+        self.doctor = self.doctoring(dataset, table, game)
         self.evaluating = self.evaluation(dataset, table, game)
         if self.evaluating is not None:
             stateful["evaluating"] = self.evaluating
@@ -190,6 +193,7 @@ class Session:
             self.stopping,
             self.recorder,
             self.reporting,
+            *([self.doctor] if self.doctor else []),
             self.gallery,
             *([self.evaluating] if self.evaluating else []),
             *([Agreeing()] if group.size(self.settings, self.placement) > 1 else []),
@@ -201,7 +205,8 @@ class Session:
 
     def evaluation(self, dataset: Dataset, table: Table, game: Game) -> "Evaluating | None":
         """Scores while training, where they are asked for."""
-        every, watch = interval(self.settings["evaluate_every"]), self.settings["early_stop"]
+        every, stop = interval(self.settings["evaluate_every"]), self.settings["early_stop"]
+        watch = None if stop == DOCTOR else stop
         if every is None:
             return None
         from ganctl.callbacks.evaluation import Evaluating
@@ -211,6 +216,20 @@ class Session:
         judge = quick_panel(self.settings, dataset, table, game, watch, self.placement.torch_device)
         file, keep_best = self.run.folder / FILE, self.checkpoints.keep_best
         return Evaluating(judge, file, every, keep_best, watch, stop=watch is not None)
+
+    def doctoring(self, dataset: Dataset, table: Table, game: Game) -> "Doctor | None":
+        """Checks while training, unless they are switched off; where several processes train, the first one's."""
+        every = interval(self.settings["doctor_every"])
+        if every is None or group.rank():
+            return None
+        from ganctl.callbacks.doctor import Doctor
+        from ganctl.doctor.examination import Examination
+        from ganctl.doctor.history import FILE
+
+        described = dataset.describe()
+        examination = Examination(table, game, described.classes, described.names)
+        stop = self.settings["early_stop"] == DOCTOR
+        return Doctor(examination, self.recorder, self.run.folder / FILE, every, self.settings, stop)
 
     def stream(self, table: Table, game: Game) -> Stream:
         """Batches from where training stands."""
@@ -261,6 +280,7 @@ class Session:
             "peak_memory": peak_memory(self.placement.torch_device),
             "losses": self.recorder.latest,
             "best": self.evaluating.best if self.evaluating else None,
+            "verdict": self.doctor.verdict.name if self.doctor and self.doctor.verdict else None,
             "folder": str(self.run.folder),
             "choices": self.settings["choices"],
         }

@@ -1,4 +1,4 @@
-"""One run in a process of its own: `python -m ganctl.worker RUN_FOLDER [--leashed]`, started by a sweep."""
+"""A run in a process of its own: `python -m ganctl.worker RUN_FOLDER [--leashed] [--together]`."""
 
 import sys
 from pathlib import Path
@@ -10,12 +10,14 @@ def main(argv: list[str]) -> int:
     """Train by the config that lies in the run's folder; the exit code of `ganctl train`.
 
     --leashed: end as by SIGTERM when standard input closes, which it does when the starting process dies.
+    --together: as one of several processes that share the run.
     """
     if "--leashed" in argv:
         from ganctl.sweeps.process import stop_with_parent
 
         stop_with_parent()
-    return guarded("train", lambda: play(Path(argv[0])))
+    work = play_share if "--together" in argv else play
+    return guarded("train", lambda: work(Path(argv[0])))
 
 
 def play(folder: Path) -> None:
@@ -24,6 +26,13 @@ def play(folder: Path) -> None:
 
     run = runs.Run(folder)
     training.train(runs.read_config(run), run=run)
+
+
+def play_share(folder: Path) -> None:
+    """This process's share of a run on several devices."""
+    from ganctl import group, runs
+
+    group.play_share(runs.Run(folder))
 
 
 if __name__ == "__main__":

@@ -99,7 +99,7 @@ def outcome(folder: Path) -> dict[str, str]:
     """Fingerprints of everything the checkpoint holds but its config (which has the run's name), and of the losses."""
     content = checkpoint.load(folder / "checkpoints" / "last.ckpt")
     prints = {name: fingerprint(value) for name, value in content.items() if name != "config"}
-    return {**prints, "metrics.csv": (folder / "metrics.csv").read_text()}
+    return {**prints, "metrics.csv": (folder / "metrics.csv").read_bytes()}
 
 
 @pytest.mark.parametrize("model", MODELS)

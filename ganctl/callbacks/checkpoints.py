@@ -11,7 +11,7 @@ from ganctl.callbacks.pace import crossed
 from ganctl.errors import NotFinite
 from ganctl.module import GameModule
 from ganctl.runs import Run, numbered_path, prune
-from ganctl.state import capture
+from ganctl.state import capture, moved, own
 
 
 class Checkpoints(pl.Callback):
@@ -22,6 +22,7 @@ class Checkpoints(pl.Callback):
     ) -> None:
         self.run, self.config, self.every, self.keep, self.callbacks = run, config, every, keep, callbacks
         self.seen_before = 0
+        self.others: list[dict[str, Any]] = []  # of a run on several devices: what only the other processes know
 
     def on_train_start(self, trainer: pl.Trainer, module: GameModule) -> None:  # type: ignore[override]
         self.seen_before = module.images_seen
@@ -29,8 +30,10 @@ class Checkpoints(pl.Callback):
     def on_train_batch_end(self, trainer: pl.Trainer, module: GameModule, *_: Any) -> None:  # type: ignore[override]
         due = crossed(self.seen_before, module.images_seen, self.every)
         self.seen_before = module.images_seen
-        if (due or trainer.should_stop) and trainer.is_global_zero:
-            self.save(module, numbered=due)
+        if due or trainer.should_stop:
+            self.others = states_of_others(trainer, module)
+            if trainer.is_global_zero:
+                self.save(module, numbered=due)
 
     def save(self, module: GameModule, *, numbered: bool) -> None:
         """Write the state of this round; NotFinite, and nothing written, if a weight is not finite."""
@@ -48,9 +51,18 @@ class Checkpoints(pl.Callback):
         """What a checkpoint holds, with the averages' batch statistics measured anew."""
         with torch.random.fork_rng([module.device] if module.device.type == "cuda" else []):
             module.average.measure(module.game)
-        content = {**capture(module, self.callbacks), "config": self.config}
+        content = {**capture(module, self.callbacks, self.others), "config": self.config}
         check_weights(content, module.rounds)
         return content
+
+
+def states_of_others(trainer: pl.Trainer, module: GameModule) -> list[dict[str, Any]]:
+    """What differs between the run's processes, of all but the first; every process takes part."""
+    if trainer.world_size == 1:
+        return []
+    found: list[Any] = [None] * trainer.world_size
+    torch.distributed.all_gather_object(found, moved(own(module), torch.device("cpu")))
+    return found[1:]
 
 
 def check_weights(content: dict[str, Any], rounds: int) -> None:

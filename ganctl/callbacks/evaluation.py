@@ -47,7 +47,8 @@ class Evaluating(pl.Callback):
 
     def on_train_start(self, trainer: pl.Trainer, module: GameModule) -> None:  # type: ignore[override]
         self.seen_before = module.images_seen
-        forget(self.file, module.images_seen)
+        if trainer.is_global_zero:
+            forget(self.file, module.images_seen)
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: GameModule, *_: Any) -> None:  # type: ignore[override]
         due = crossed(self.seen_before, module.images_seen, self.every) or trainer.should_stop

@@ -25,7 +25,7 @@ class Gallery(pl.Callback):
         self.seen_before = module.images_seen
         for path in self.folder.glob("*.png"):  # drawn after the checkpoint that is resumed
             if path.stem.isdigit() and int(path.stem) > module.images_seen:
-                path.unlink()
+                path.unlink(missing_ok=True)
         if module.rounds == 0:
             self.save(trainer, module)
 

@@ -25,7 +25,7 @@ class ShowProgress(pl.Callback):
 
     def on_train_start(self, trainer: pl.Trainer, module: GameModule) -> None:  # type: ignore[override]
         self.began, self.told, self.first = time.monotonic(), time.monotonic(), module.images_seen
-        if sys.stdout.isatty():
+        if sys.stdout.isatty() and trainer.is_global_zero:
             columns = (TextColumn("{task.completed:,.0f} of {task.total:,.0f} images"), BarColumn())
             self.bar = Progress(*columns, TimeRemainingColumn(), TextColumn("{task.description}"))
             self.task = self.bar.add_task("", total=self.images, completed=module.images_seen)

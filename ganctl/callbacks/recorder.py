@@ -24,7 +24,8 @@ class Recorder(pl.Callback):
         self.rows = 0
 
     def on_train_start(self, trainer: pl.Trainer, module: GameModule) -> None:  # type: ignore[override]
-        truncate(self.path, self.rows + 1 if self.rows else 0)
+        if trainer.is_global_zero:
+            truncate(self.path, self.rows + 1 if self.rows else 0)
 
     def on_train_batch_start(self, trainer: pl.Trainer, module: GameModule, *_: Any) -> None:  # type: ignore[override]
         module.watch_gradients = (module.rounds + 1) % self.every == 0
@@ -35,7 +36,7 @@ class Recorder(pl.Callback):
 
     def record(self, trainer: pl.Trainer, module: GameModule) -> None:
         """Close the window: read, check, write."""
-        self.latest = module.tally.read()
+        self.latest = module.tally.read(trainer.strategy.reduce)
         check_finite(self.latest, module.rounds)
         if not trainer.is_global_zero:
             return
@@ -50,7 +51,7 @@ class Recorder(pl.Callback):
             self.columns += new
             rewrite(self.path, self.columns)
         with self.path.open("a", newline="") as file:
-            writer = csv.DictWriter(file, self.columns, restval="")
+            writer = csv.DictWriter(file, self.columns, restval="", lineterminator="\n")
             if self.rows == 0:
                 writer.writeheader()
             writer.writerow(row)

@@ -1,0 +1,93 @@
+"""One run on several devices, here two processes on a CPU: they stop together and are resumed exactly."""
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ganctl import checkpoint, group, runs, training
+from ganctl.config import compose, prepare, recheck
+from ganctl.content import fingerprint
+from ganctl.errors import TERMINATED, GanctlError, Stopped, UserError
+
+
+@pytest.fixture(autouse=True)
+def outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("GANCTL_OUTPUTS", str(tmp_path / "outputs"))
+    return tmp_path / "outputs"
+
+
+def settings_of(*overrides: str) -> dict[str, Any]:
+    data = ["dataset=random", "dataset.shape=[1,16,16]", "dataset.count=60"]
+    network = ["model=dcgan", "model.width=8", "loss=r1_lazy_small", "model.game.discriminator.norm=none"]
+    length = ["batch_size=16", "checkpoint_every=160", "sample_every=160", "trainer.log_every=3", "trainer.threads=1"]
+    fixed = ["trainer.processes=2", "device=cpu", "precision=32", "trainer.preview=4"]
+    words = [*data, *network, *length, *fixed, *overrides]  # a later word takes the place of an earlier one
+    return prepare(compose([f"{key}={value}" for key, value in dict(word.split("=", 1) for word in words).items()]))
+
+
+def weights(name: str, outputs: Path) -> dict[str, Any]:
+    """What the last checkpoint holds beside its config."""
+    content = checkpoint.load(outputs / name / "checkpoints" / "last.ckpt")
+    content.pop("config")
+    return content
+
+
+def when(found: Any, act: Any) -> threading.Thread:
+    """Act as soon as something is found."""
+
+    def wait() -> None:
+        end = time.monotonic() + 120
+        while not found() and time.monotonic() < end:
+            time.sleep(0.02)
+        act()
+
+    thread = threading.Thread(target=wait, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_stopped_together_and_resumed_exactly(outputs):
+    run = runs.Run(outputs / "half")
+    early = run.checkpoints / "000000160.ckpt"
+    when(early.exists, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(Stopped, match=r"terminated after [\d,]+ images and saved") as stopped:
+        training.train(settings_of("images=80k", "name=half"))
+    assert stopped.value.exit_code == TERMINATED
+    assert runs.read_status(run).state == "interrupted"
+    length = checkpoint.load(run.checkpoints / "last.ckpt")["images_seen"] + 64
+    assert length < 80_000
+    training.resume(run, recheck(runs.read_config(run), [f"images={length}"]))
+    training.train(settings_of(f"images={length}", "name=whole"))
+    assert fingerprint(weights("half", outputs)) == fingerprint(weights("whole", outputs))
+    assert (run.folder / "metrics.csv").read_bytes() == (outputs / "whole" / "metrics.csv").read_bytes()
+
+
+def test_a_process_that_dies_ends_the_run_in_words(outputs):
+    run = runs.Run(outputs / "torn")
+    early = run.checkpoints / "000000160.ckpt"
+    when(early.exists, lambda: os.kill(runs.read_status(run).pid, signal.SIGKILL))
+    with pytest.raises(GanctlError, match=r"torn: one of the run's processes ended unexpectedly .*stderr.txt"):
+        training.train(settings_of("images=80k", "name=torn"))
+    assert runs.read_status(run).state == "failed"
+    assert checkpoint.load_newest_good(run).content["images_seen"] >= 160
+
+
+def test_a_batch_that_cannot_be_shared_is_a_mistake():
+    with pytest.raises(UserError, match="batch_size: 17; must be a multiple of 2"):
+        settings_of("batch_size=17")
+
+
+def test_how_an_end_is_told_from_process_to_process(outputs):
+    run = runs.create(outputs, "told", {})
+    for end in (UserError("first", "second"), Stopped("enough", TERMINATED)):
+        words = end.mistakes if isinstance(end, UserError) else [str(end)]
+        found = {"end": type(end).__name__, "words": words, "exit_code": end.exit_code}
+        with pytest.raises(type(end)) as raised:
+            group.conclude(run, found, outputs / "stderr.txt")
+        assert str(raised.value) == str(end)
+        assert raised.value.exit_code == end.exit_code
