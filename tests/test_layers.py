@@ -18,11 +18,12 @@ FRAMEWORKS = {
 }
 MAY_USE = {  # part of the method -> parts of ganctl that it may import
     "losses": {"losses", "schedules", "networks.interfaces"},
-    "networks": {"networks", "schedules"},
+    "networks": {"networks", "schedules", "text"},
     "games": {
         "games",
         "losses",
         "schedules",
+        "text",
         "data.batch",
         "networks.interfaces",
         "networks.augment",

@@ -1,7 +1,7 @@
 """Four words: a game is played in rounds, a round in turns, and every turn has an outcome."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -57,7 +57,7 @@ class Wish:
     truncation: float | None = None  # 1 = the whole distribution, towards 0 = its middle; None = as trained
     style_mix: int | None = None  # layer from which a second style takes over (style-based generators)
     code: str | None = None  # name of the latent code to sweep (InfoGAN)
-    text: str | None = None  # caption (captioned games)
+    text: str | Sequence[str] | None = None  # a caption for all, or one for each picture (captioned games)
 
 
 @dataclass(frozen=True)

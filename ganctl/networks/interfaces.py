@@ -147,3 +147,35 @@ class Constrained(ABC):
     @abstractmethod
     def constrain(self) -> None:
         """Bring the weights back into the set, in place."""
+
+
+class TextEncoder(Network, ABC):
+    """Caption to vector."""
+
+    text_size: int
+
+    @abstractmethod
+    def forward(self, caption: Tensor) -> Tensor:
+        """caption [B, L] int64: UTF-8 bytes, padded with 0 (ganctl.text) -> [B, text_size]."""
+
+
+@dataclass(frozen=True)
+class Painting:
+    """A picture of a caption, and the Gaussian that its condition was drawn from (Zhang et al. 2017, section 3.2)."""
+
+    image: Tensor  # [B, C, H, W] in [-1, 1]
+    mean: Tensor  # [B, condition_size]
+    log_variance: Tensor  # [B, condition_size]
+
+
+class CaptionPainter(Network, ABC):
+    """Noise and a caption's vector to a picture; a later stage paints it anew from the picture of the stage before."""
+
+    noise_size: int  # all chance in a picture, the condition's own included
+    text_size: int
+    shape: tuple[int, ...]  # of its pictures
+    sketch: tuple[int, ...] | None = None  # of the pictures that it begins from; None: it begins from nothing
+
+    @abstractmethod
+    def forward(self, noise: Tensor, text: Tensor, sketch: Tensor | None = None) -> Painting:
+        """noise [B, noise_size], text [B, text_size], sketch [B, *self.sketch] in [-1, 1] where it needs one."""
