@@ -29,6 +29,20 @@ class Linear(Schedule):
         return min(max((images_seen - self.begin_images) / (self.end_images - self.begin_images), 0.0), 1.0)
 
 
+class Decay(Linear):
+    """`start` for the share `hold` of a training of `images`, then a straight line to `end` at its end.
+
+    In YAML `images: ${images}`, so that the line ends with the training, however long it is.
+    """
+
+    def __init__(self, start: float, images: float, hold: float = 0.5, end: float = 0.0) -> None:
+        if not 0 <= hold < 1:
+            raise ValueError(f"hold: {hold}; must be a share of the training, 0 or more and less than 1")
+        if images <= 0:
+            raise ValueError(f"images: {images}; must be more than 0")
+        super().__init__(start, end, end_images=images, begin_images=hold * images)
+
+
 class Cosine(Linear):
     """As `Linear`, along half a cosine."""
 

@@ -25,7 +25,7 @@ class Auxiliary(nn.Module, ABC):
     plays_with: Literal["discriminator", "generator"] = "discriminator"  # the turn whose optimizer trains the head
 
     @abstractmethod
-    def attach(self, feature_size: int, prior: Prior) -> None:
+    def attach(self, feature_size: int, prior: Prior | None = None) -> None:
         """Make the head. Raises ValueError where the prior does not offer what the head should recover."""
 
     @abstractmethod
@@ -56,7 +56,7 @@ class ClassifyLabel(Auxiliary):
         self.classes, self.weight, self.generator_weight, self.fakes = classes, weight, generator_weight, fakes
         self.head: nn.Module = nn.Identity()
 
-    def attach(self, feature_size: int, prior: Prior) -> None:
+    def attach(self, feature_size: int, prior: Prior | None = None) -> None:
         self.head = nn.Linear(feature_size, self.classes)
 
     def discriminator_term(self, critique: Critique, label: Tensor | None, noise: Tensor) -> Tensor:
@@ -92,8 +92,8 @@ class RecoverCode(Auxiliary):
         self.codes: tuple[Code, ...] = ()
         self.head: nn.Module = nn.Identity()
 
-    def attach(self, feature_size: int, prior: Prior) -> None:
-        if not prior.codes:
+    def attach(self, feature_size: int, prior: Prior | None = None) -> None:
+        if prior is None or not prior.codes:
             raise ValueError("RecoverCode needs a prior with codes; choose prior: ganctl.games.prior.InfoCode")
         self.codes = prior.codes
         self.head = nn.Sequential(

@@ -1,6 +1,6 @@
 """A discriminator against whoever makes its fakes: the loss, the penalties and the augmentation that go with it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 
 import torch
@@ -11,6 +11,13 @@ from ganctl.losses.adversarial import AdversarialLoss
 from ganctl.losses.regularizers import Critique, Regularizer, full_precision
 from ganctl.networks.augment import Augment
 from ganctl.networks.interfaces import Discriminator
+
+Heads = Callable[[Critique], Mapping[str, Tensor]]
+
+
+def no_heads(critique: Critique) -> Mapping[str, Tensor]:
+    """No terms beside the discriminator's own."""
+    return {}
 
 
 class Contest:
@@ -30,8 +37,13 @@ class Contest:
         self.discriminator, self.adversarial = discriminator, adversarial
         self.augment, self.penalties = augment, tuple(penalties)
 
-    def tell_apart(self, real: Tensor, fake: Tensor, clock: Clock, turn: str, weight: float = 1.0) -> Outcome:
-        """The discriminator's turn, called `turn`; `weight` is that of the loss, not of the penalties."""
+    def tell_apart(
+        self, real: Tensor, fake: Tensor, clock: Clock, turn: str, weight: float = 1.0, heads: Heads = no_heads
+    ) -> Outcome:
+        """The discriminator's turn, called `turn`; `weight` is that of the loss, not of the penalties.
+
+        heads: more terms by name, from what the discriminator said.
+        """
         due = [penalty for penalty in self.penalties if penalty.due(clock.plays(turn))]
         needs_gradient = any(penalty.needs_gradient for penalty in due)
         with full_precision(real.device) if needs_gradient else nullcontext():
@@ -40,6 +52,7 @@ class Contest:
             loss = self.adversarial.discriminator(critique.real_score, critique.fake_score)
             terms = {"adversarial": weight * loss}
             terms |= {type(penalty).__name__: penalty(critique) for penalty in due}
+            terms |= heads(critique)
         real_score, fake_score = critique.real_score.detach(), critique.fake_score.detach()
         wins = (real_score > fake_score).float().mean()
         watched = {"real": real_score.mean(), "fake": fake_score.mean(), "wins": wins}
@@ -47,7 +60,11 @@ class Contest:
 
     def pass_off(self, fake: Tensor, real: Tensor) -> Tensor:
         """The other side's turn: the scalar that the maker of `fake` lowers."""
-        fake_score, real_score = self.discriminator(self.augment(fake)), None
+        return self.lowered(self.discriminator(self.augment(fake)), real)
+
+    def lowered(self, fake_score: Tensor, real: Tensor) -> Tensor:
+        """The same, where the scores of augmented fakes are known already."""
+        real_score = None
         if self.adversarial.relativistic:
             with torch.no_grad():
                 real_score = self.discriminator(self.augment(real))

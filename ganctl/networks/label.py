@@ -21,3 +21,8 @@ def demand(label: Tensor | None) -> Tensor:
     if label is None:
         raise ValueError("this network is conditional and was given no label")
     return label
+
+
+def as_attributes(label: Tensor, classes: int) -> Tensor:
+    """[B] int64 classes or [B, K] attributes -> [B, K] float of 0 and 1."""
+    return label if label.is_floating_point() else nn.functional.one_hot(label, classes).float()
