@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Literal
 
@@ -11,6 +12,7 @@ from ganctl.data.album import Contents, album, list_some
 from ganctl.data.dataset import Dataset, Description, Table, TensorTable, height_width
 from ganctl.data.pictures import Crop, Frame
 from ganctl.data.roots import source_at
+from ganctl.data.selection import Classes, Selection
 from ganctl.data.sources import Listing, Source, nothing_in
 from ganctl.errors import UserError
 
@@ -28,6 +30,7 @@ class Folder(Dataset):
     where they do not) or none.
     flip: mirror left to right at random.
     on_error: what to do about pictures that cannot be read: stop with an error, or skip them.
+    only, without: some of the classes, see `Selection`; the rest is not even read.
     """
 
     def __init__(
@@ -40,7 +43,10 @@ class Folder(Dataset):
         labels: Literal["auto", "folders", "none"] = "auto",
         flip: bool = False,
         on_error: OnError = "error",
+        only: Classes | None = None,
+        without: Classes = (),
     ) -> None:
+        self.selection = Selection(only, without)
         self.frame = Frame(height_width(size), crop, channels, background)
         if labels not in ("auto", "folders", "none"):
             raise ValueError(f"labels: {labels!r}; must be auto, folders or none")
@@ -67,21 +73,44 @@ class Folder(Dataset):
         return source_at(self.root)
 
     @cached_property
-    def listing(self) -> Listing:
+    def found(self) -> Listing:
+        """Of all pictures there."""
         return listed(self.source)
+
+    @cached_property
+    def listing(self) -> Listing:
+        """Of the pictures that stay."""
+        if self.selection.is_all:
+            return self.found
+        if self.class_of is None:
+            raise self.unclassed(self.selection.given, repr(list(self.selection.only or self.selection.without)))
+        names = sorted(set(self.class_of.values()))
+        kept = {names[number] for number in self.selection.kept(names)}
+        return replace(self.found, names=tuple(name for name in self.found.names if self.class_of[name] in kept))
+
+    @cached_property
+    def class_of(self) -> dict[str, str] | None:
+        """Name of each picture there -> its class; None where no subfolders tell classes apart."""
+        classes = classes_of(self.found.names)
+        return None if classes is None else dict(zip(self.found.names, classes, strict=True))
 
     @cached_property
     def classes(self) -> list[str] | None:
         """The class of each picture in the listing, or None."""
         if self.labels == "none":
             return None
-        classes = classes_of(self.listing.names)
-        if classes is None and self.labels == "folders":
-            raise UserError(
-                f"dataset.labels: 'folders', and {str(self.source.path)!r} has no class subfolders that hold all "
-                "pictures; give each class one subfolder (two or more in all) or set dataset.labels=none"
-            )
-        return classes
+        if self.class_of is None and self.labels == "folders":
+            raise self.unclassed("dataset.labels", "'folders'")
+        classes = [self.class_of[name] for name in self.listing.names] if self.class_of else []
+        return classes if len(set(classes)) > 1 else None
+
+    def unclassed(self, path: str, given: str) -> UserError:
+        """The mistake behind a setting about classes where there are none."""
+        instead = "set dataset.labels=none" if path == "dataset.labels" else f"leave {path} out"
+        return UserError(
+            f"{path}: {given}, and {str(self.source.path)!r} has no class subfolders that hold all "
+            f"pictures; give each class one subfolder (two or more in all) or {instead}"
+        )
 
 
 def listed(source: Source) -> Listing:

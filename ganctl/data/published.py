@@ -14,6 +14,7 @@ from ganctl.data.cache import Draft, entry, key_of
 from ganctl.data.dataset import Dataset, Description, Table, TensorTable, height_width
 from ganctl.data.digests import UNREADABLE, digests
 from ganctl.data.originals import Download, Originals, unpack
+from ganctl.data.selection import Classes, Selection
 from ganctl.errors import UserError
 
 Split = Literal["train", "test"]
@@ -26,6 +27,7 @@ class Published(Dataset):
     root: the folder with the files; None: GANCTL_DATA, ./data or ../shared/data. Only a download writes into it.
     size: one number of pixels or [height, width], reached by bicubic resizing.
     flip: mirror left to right at random.
+    only, without: some of the classes, see `Selection`.
     """
 
     originals: ClassVar[Originals]
@@ -34,13 +36,21 @@ class Published(Dataset):
     names: ClassVar[tuple[str, ...]]  # of the classes
 
     def __init__(
-        self, root: str | None = None, size: int | Sequence[int] = 32, split: Split = "train", flip: bool = False
+        self,
+        root: str | None = None,
+        size: int | Sequence[int] = 32,
+        split: Split = "train",
+        flip: bool = False,
+        only: Classes | None = None,
+        without: Classes = (),
     ) -> None:
         check_split(split)
+        self.selection = Selection(only, without)
         self.root, self.size, self.split, self.flip = root, height_width(size), split, flip
 
     def describe(self) -> Description:
-        return Description((self.channels, *self.size), len(self.names), self.counts[self.split], self.names)
+        whole = Description((self.channels, *self.size), len(self.names), self.counts[self.split], self.names)
+        return self.selection.described(whole)
 
     def open(self, device: torch.device) -> Table:
         place, files = self.originals.find(self.root) or self.originals.fetch(self.root, self.downloads())
@@ -56,7 +66,8 @@ class Published(Dataset):
             return {}
 
         made = entry("published", key_of(self.originals.title, self.split, self.size, contents), build)
-        return TensorTable(made.tensor("images").permute(0, 3, 1, 2), made.tensor("labels"), device, self.flip)
+        images, labels = self.selection.taken(made.tensor("images"), made.tensor("labels"), self.names)
+        return TensorTable(images.permute(0, 3, 1, 2), labels, device, self.flip)
 
     def load(self, place: Path, files: tuple[str, ...], beside: Path) -> tuple[Tensor, Tensor]:
         """uint8 [N, H, W, C] and int64 [N] by torchvision, unpacked in a temporary folder. Raises UserError."""

@@ -10,6 +10,7 @@ from ganctl.data.cache import Draft, entry, key_of
 from ganctl.data.dataset import Dataset, Description, Table, TensorTable, height_width
 from ganctl.data.originals import Download, Originals
 from ganctl.data.published import Published, Split, check_split, resized
+from ganctl.data.selection import Classes, Selection
 
 IDX = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 DIGITS = tuple("0123456789")
@@ -79,20 +80,32 @@ class CIFAR10(Published):
 
 
 class Digits(Dataset):
-    """Handwritten digits that scikit-learn carries, 8x8 grey, resized; every fifth picture is for testing."""
+    """Handwritten digits that scikit-learn carries, 8x8 grey, resized; every fifth picture is for testing.
+
+    only, without: some of the classes, see `Selection`.
+    """
 
     counts: Mapping[Split, int] = {"train": 1438, "test": 359}
 
-    def __init__(self, size: int | Sequence[int] = 16, split: Split = "train", flip: bool = False) -> None:
+    def __init__(
+        self,
+        size: int | Sequence[int] = 16,
+        split: Split = "train",
+        flip: bool = False,
+        only: Classes | None = None,
+        without: Classes = (),
+    ) -> None:
         check_split(split)
+        self.selection = Selection(only, without)
         self.size, self.split, self.flip = height_width(size), split, flip
 
     def describe(self) -> Description:
-        return Description((1, *self.size), len(DIGITS), self.counts[self.split], DIGITS)
+        return self.selection.described(Description((1, *self.size), len(DIGITS), self.counts[self.split], DIGITS))
 
     def open(self, device: torch.device) -> Table:
         made = entry("published", key_of("digits", self.split, self.size), self.build)
-        return TensorTable(made.tensor("images").permute(0, 3, 1, 2), made.tensor("labels"), device, self.flip)
+        images, labels = self.selection.taken(made.tensor("images"), made.tensor("labels"), DIGITS)
+        return TensorTable(images.permute(0, 3, 1, 2), labels, device, self.flip)
 
     def build(self, draft: Draft) -> Mapping[str, Any]:
         from sklearn.datasets import load_digits

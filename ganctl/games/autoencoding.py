@@ -10,6 +10,7 @@ from ganctl.games.coding import Coding
 from ganctl.games.game import Clock, Outcome, Turn
 from ganctl.games.prior import Gaussian, Prior
 from ganctl.losses.likelihood import Likelihood, divergence
+from ganctl.losses.regularizers import full_precision
 from ganctl.networks.interfaces import Encoder, Generator
 from ganctl.schedules import Schedule, value_at
 
@@ -51,8 +52,9 @@ class Autoencoder(Coding):
         """Draw the fitted Gaussian towards a batch of codes [B, K]; at first all codes count alike."""
         self.codes_seen.add_(len(code)).clamp_(max=max(MEMORY, len(code)))
         share = len(code) / self.codes_seen
-        self.code_mean.lerp_(code.mean(0), share)
-        self.code_square.lerp_(code.T @ code / len(code), share)
+        with full_precision(code.device):
+            self.code_mean.lerp_(code.mean(0), share)
+            self.code_square.lerp_(code.T @ code / len(code), share)
 
     def code_of(self, noise: Tensor) -> Tensor:
         """noise [B, K], standard normal -> codes of the fitted mean and covariance."""
