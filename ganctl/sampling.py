@@ -45,7 +45,8 @@ class Sampler:
         """Pictures [n, C, H, W] in [-1, 1] on the CPU, the same for any `batch_size` (in fp32: to one grey level).
 
         label: a class by number or name, a list of one for each picture, `each` (n of every class, class by class),
-        or None. wishes: truncation, style_mix, code, text. Raises UserError for what this game cannot grant.
+        or None. wishes: truncation, style_mix, code, text (a caption; several, in a list or parted by |: n of each,
+        caption by caption). Raises UserError for what this game cannot grant.
         """
         return torch.cat(list(self.batches(n, seed, label, batch_size, **wishes)))
 
@@ -53,8 +54,9 @@ class Sampler:
         self, n: int = 64, seed: int = 0, label: Label = None, batch_size: int = 64, **wishes: Any
     ) -> Iterator[Tensor]:
         """The pictures of `sample`, a batch at a time. All inputs are drawn now, so batching cannot change them."""
-        labels = self.labels(label, n)
-        wish = Wish(n if labels is None else len(labels), label=labels, **wishes)
+        labels, texts = self.labels(label, n), texts_of(wishes.pop("text", None), n)
+        count = next((len(asked) for asked in (labels, texts) if asked is not None), n)
+        wish = Wish(count, label=labels, text=texts, **wishes)
         try:
             inputs = self.game.request(wish, torch.Generator().manual_seed(seed))
         except ValueError as error:
@@ -71,6 +73,9 @@ class Sampler:
 
     def columns(self, n: int, **wishes: Any) -> int | None:
         """Pictures in a row of the sheet, where a row means something, e.g. with `code`. Raises UserError."""
+        texts = texts_of(wishes.pop("text", None), n)
+        if texts is not None and len(texts) > n:
+            return n
         try:
             return self.game.columns(Wish(n, **wishes))
         except ValueError as error:
@@ -122,3 +127,11 @@ def save_grid(pictures: Tensor, path: str | Path, columns: int | None = None) ->
     """Pictures [N, C, H, W] in [-1, 1] as one PNG sheet, row by row; small ones are enlarged by whole pixels."""
     save_picture(grid(pictures, columns), Path(path))
     return Path(path)
+
+
+def texts_of(text: str | Sequence[str] | None, n: int) -> list[str] | None:
+    """A caption for each picture: one for all n, or n of each of several, in a list or parted by |."""
+    if text is None:
+        return None
+    captions = text.split("|") if isinstance(text, str) else list(text)
+    return [caption.strip() for caption in captions for _ in range(n)]

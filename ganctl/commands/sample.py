@@ -1,5 +1,6 @@
 """`ganctl sample`: pictures from a checkpoint; needs neither the training data nor its flags."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from ganctl.sampling import Sampler
 
 EACH, PER_CLASS, TOGETHER = "each", 8, 64
+TITLE = 60  # characters of a caption in a file's name
 
 
 @dataclass
@@ -23,7 +25,7 @@ class Arguments:
     run: str | None = option(None, "a run folder, its name, or a checkpoint file; the newest run when not given")
     ckpt: str = option("last", "last, best, or the images seen of a numbered checkpoint, such as 300k")
     n: int | None = option(
-        None, f"how many pictures: {TOGETHER}; with label=each so many of every class: {PER_CLASS}", least=1
+        None, f"how many pictures: {TOGETHER}; of every class with label=each, of every text: {PER_CLASS}", least=1
     )
     seed: int = option(0, "which pictures", least=0)
     label: str | None = option(None, "a class by number or name; each: a sheet with one class a row")
@@ -34,7 +36,7 @@ class Arguments:
     truncation: float | None = option(None, "below 1: fewer kinds of pictures, better ones", least=0)
     style_mix: int | None = option(None, "layer from which a second style takes over (style-based generators)", least=0)
     code: str | None = option(None, "name of the latent code to sweep (InfoGAN)")
-    text: str | None = option(None, "caption to paint (captioned games)")
+    text: str | None = option(None, "caption to paint (captioned games); several, parted by |, get one row each")
     device: str = option("auto", "auto, cpu, cuda, mps, idle or the number of a GPU")
     plugins: str = option("", "modules of your own that the run's classes come from, with commas")
 
@@ -58,14 +60,16 @@ def run(argv: list[str]) -> int:
 def title(sampler: "Sampler", arguments: Arguments) -> str:
     """A file name that says what was drawn."""
     label = f"-label-{arguments.label}".replace("/", "-") if arguments.label else ""
-    return f"{sampler.path.stem}-seed-{arguments.seed}{label}"
+    words = re.sub(r"\W+", "-", arguments.text or "").strip("-")[:TITLE]
+    return f"{sampler.path.stem}-seed-{arguments.seed}{label}{words and f'-{words}'}"
 
 
 def draw(sampler: "Sampler", arguments: Arguments, path: Path) -> None:
     """Paint batch by batch into the file or folder. Raises GanctlError where it cannot be written."""
     from ganctl.commands import drawing
 
-    n = arguments.n or (PER_CLASS if arguments.label == EACH else TOGETHER)
+    rows = arguments.label == EACH or arguments.text is not None
+    n = arguments.n or (PER_CLASS if rows else TOGETHER)
     wishes = {name: getattr(arguments, name) for name in ("truncation", "style_mix", "code", "text")}
     batches = sampler.batches(n, arguments.seed, arguments.label, arguments.batch_size, **wishes)
     columns = n if arguments.label == EACH else sampler.columns(n, **wishes)

@@ -149,6 +149,8 @@ class LatentGame(Generative):
         return self.growth.status()
 
     def request(self, wish: Wish, generator: torch.Generator) -> LatentInputs:
+        if wish.text is not None:
+            raise ValueError("text: this model was trained without captions; leave text out")
         draw = self.prior.draw if wish.code is None else partial(self.prior.sweep, wish.code)
         by_styles = isinstance(self.generator, StyleBased)  # then truncation narrows the styles, not the noise
         draw = partial(draw, generator=generator, truncation=None if by_styles else wish.truncation)

@@ -12,7 +12,7 @@ from ganctl.networks.label import demand
 from ganctl.networks.layers import Size, at_least_one, enlarge, nhwc, widths
 from ganctl.networks.sizes import doubling_kernel, halvings
 
-DEEPEST = 8  # channels at most, times `width`
+DEEPEST = 16  # times `width`: most channels
 
 
 class Conditioning(nn.Module):
