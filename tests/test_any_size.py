@@ -1,10 +1,10 @@
 """Every conf/model/*.yaml plays at any size and with one to four channels, forward and backward."""
 
-import re
 from pathlib import Path
 
 import pytest
 import torch
+from model_data import PRESET, overrides
 
 from ganctl.config import compose, prepare
 from ganctl.data.stream import Stream
@@ -12,7 +12,6 @@ from ganctl.games.game import Clock
 from ganctl.parts import dataset_of, game_of
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
-PRESET = re.compile(r"_(?:\w*\d+)$")  # paper-size forms of the same classes
 MODELS = sorted(path.stem for path in (CONF / "model").glob("*.yaml") if not PRESET.search(path.stem))
 SIZES = [(28, 28), (32, 32), (64, 64), (100, 100), (96, 32)]
 
@@ -39,8 +38,7 @@ def test_every_pair(model: str, size: tuple[int, int], channels: int) -> None:
 
 
 def play(model: str, channels: int, size: tuple[int, int]) -> None:
-    shape = f"dataset.shape=[{channels},{size[0]},{size[1]}]"
-    chosen = [f"model={model}", "dataset=random", shape, "dataset.classes=3", "dataset.count=8", "batch_size=4"]
+    chosen = [f"model={model}", *overrides(model, [channels, *size], count=8), "batch_size=4"]
     settings = prepare(compose([*chosen, "device=cpu"]))
     torch.manual_seed(0)
     game = game_of(settings)

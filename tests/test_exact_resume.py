@@ -5,7 +5,6 @@ Each training is a process of its own, forked (so that PyTorch is imported once)
 
 import os
 import random
-import re
 import signal
 import sys
 import time
@@ -17,24 +16,24 @@ from typing import Any
 import pytest
 import pytorch_lightning as pl
 import torch.utils.tensorboard  # noqa: F401 - once, here, not in every child
+from model_data import PRESET, overrides
 
 from ganctl import checkpoint, runs, training
 from ganctl.config import compose, prepare, recheck
 from ganctl.content import fingerprint
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
-PRESET = re.compile(r"_\w*\d+$")  # paper-size forms: the same classes, too large for a test
 MODELS = sorted(path.stem for path in (CONF / "model").glob("*.yaml") if not PRESET.search(path.stem))
 BATCH, ROUNDS = 8, 26
 COUNT = 60  # pictures: epochs end in the middle of batches
 LARGE = 1_000_000_000
 
 
-def settings_of(model: str, *overrides: str) -> dict[str, Any]:
-    data = ["dataset=random", "dataset.shape=[1,16,16]", "dataset.classes=3", f"dataset.count={COUNT}"]
+def settings_of(model: str, *others: str) -> dict[str, Any]:
+    data = overrides(model, [1, 16, 16], count=COUNT)
     length = [f"images={BATCH * ROUNDS}", f"batch_size={BATCH}", "checkpoint_every=64", "sample_every=128", "keep=2"]
     fixed = ["device=cpu", "trainer.threads=1", "trainer.log_every=3", "trainer.preview=4"]
-    words = [f"model={model}", *data, *length, *fixed, *overrides]
+    words = [f"model={model}", *data, *length, *fixed, *others]
     return prepare(compose([f"{key}={value}" for key, value in dict(word.split("=", 1) for word in words).items()]))
 
 

@@ -1,0 +1,34 @@
+"""Which noise a model is tested on: the random form of the dataset that its YAML names, else of what it learns from."""
+
+import re
+from pathlib import Path
+
+import yaml
+
+from ganctl.components import resolve
+from ganctl.games.game import Game
+
+CONF = Path(__file__).resolve().parents[1] / "conf"
+NAMED = re.compile(r"^# ganctl train .*\bdataset=(\w+)", re.MULTILINE)
+# paper-size forms of the same classes, too large for most tests: stylegan2_1024, biggan_cifar10, srgan_paper
+PRESET = re.compile(r"_(?:(?:ffhq|celeba|imagenet)?(\d+|cifar10)|paper)$")
+
+
+def stand_in(model: str) -> str:
+    """The option of the group `dataset`."""
+    text = (CONF / "model" / f"{model}.yaml").read_text()
+    named = NAMED.search(text)
+    wanted = [named[1]] if named else []
+    game = yaml.safe_load(text).get("game") or {}
+    if "_target_" in game:
+        wanted.append(resolve(game["_target_"], (Game,), ()).batches.dataset)  # type: ignore[attr-defined]
+    found = (f"random_{name}" for name in wanted)
+    return next((name for name in found if (CONF / "dataset" / f"{name}.yaml").is_file()), "random")
+
+
+def overrides(model: str, shape: list[int], classes: int = 3, count: int | None = None) -> list[str]:
+    """What a test adds to `model=...`: noise of this shape; `classes` where pictures have labels."""
+    dataset = stand_in(model)
+    words = [f"dataset={dataset}", f"dataset.shape={shape}".replace(" ", "")]
+    words += [f"dataset.classes={classes}"] if dataset == "random" else []
+    return words + ([] if count is None else [f"dataset.count={count}"])
