@@ -37,7 +37,8 @@ class FeatureLoss(ContentLoss):
 
     def distance(self, output: Tensor, target: Tensor) -> Tensor:
         if not self.made:
-            self.made.append(self.network().eval().requires_grad_(False))
+            with torch.random.fork_rng(devices=[]):  # first weights are drawn: a resumed run draws them once more
+                self.made.append(self.network().eval().requires_grad_(False))
         network = self.made[0].to(output.device)
         with torch.no_grad():
             aim = network(colours(target))
