@@ -1,0 +1,255 @@
+"""Images per second of `ganctl train` against a lean hand-written loop of the same networks, side by side.
+
+    python -m benchmarks.lean_speed [--blocks 8] [--models tiny wgan_gp stylegan2 r3gan] [--out benchmarks/results]
+
+The lean loop holds nothing but the method: pictures in memory, fused Adam, each fake made once a round, the
+discriminator frozen while the generator learns; no average, no logs, no checks. ganctl runs through
+`ganctl.training.train` with all of these on. `tiny` is an MLP so small that only the loop around it costs time.
+The share of a penalty is what the lean loop saves without it.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import relu, softplus
+
+from benchmarks.train_speed import Interleaved, timed
+from ganctl import parts, training
+from ganctl.config import compose, prepare
+
+Score = Callable[[Tensor], Tensor]
+Penalty = Callable[["LeanLoop", Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Method:
+    """A GAN as its paper writes it down."""
+
+    critic: Callable[[Tensor, Tensor], Tensor]  # scores of reals, of fakes -> loss
+    generator: Callable[[Tensor, Tensor], Tensor]  # scores of fakes, of reals -> loss
+    penalty: Penalty | None = None
+    every: int = 1  # the penalty plays in every k-th round
+    on_generator: Penalty | None = None
+    on_generator_every: int = 4
+    critic_rounds: int = 1  # to one of the generator
+    overrides: Sequence[str] = ()
+
+
+def slope(score: Tensor, image: Tensor) -> Tensor:
+    """Gradients of the scores, [B, C*H*W]."""
+    return torch.autograd.grad(score.sum(), image, create_graph=True)[0].flatten(1)
+
+
+def gradient_penalty(loop: "LeanLoop", real: Tensor, fake: Tensor) -> Tensor:
+    between = torch.lerp(fake, real, torch.rand(len(real), 1, 1, 1)).requires_grad_()
+    return 10 * (slope(loop.discriminator(between), between).norm(dim=1) - 1).square().mean()
+
+
+def r1_lazy(loop: "LeanLoop", real: Tensor, fake: Tensor) -> Tensor:
+    image = real.detach().requires_grad_()
+    return 16 * 0.05 / 2 * slope(loop.discriminator(image), image).square().sum(1).mean()
+
+
+def r1_r2(loop: "LeanLoop", real: Tensor, fake: Tensor) -> Tensor:
+    images = torch.cat([real, fake]).detach().requires_grad_()
+    return slope(loop.discriminator(images), images).square().sum(1).mean()  # halves of both, each over half the batch
+
+
+def path_length(loop: "LeanLoop", real: Tensor, fake: Tensor) -> Tensor:
+    network: Any = loop.generator
+    style = network.mapping(torch.randn(len(real) // 2, network.noise_size))
+    styles = style[:, None].expand(-1, network.layers, -1)
+    image = network.synthesis(styles)
+    y = torch.randn_like(image) / (image.shape[2] * image.shape[3]) ** 0.5
+    (gradient,) = torch.autograd.grad((image * y).sum(), styles, create_graph=True)
+    lengths = gradient.square().sum(2).mean(1).sqrt()
+    loop.mean = loop.mean.lerp(lengths.detach().mean(), 0.01)
+    return 4 * 2 * (lengths - loop.mean).square().mean()
+
+
+def logistic(real: Tensor, fake: Tensor) -> Tensor:
+    return softplus(-real).mean() + softplus(fake).mean()
+
+
+def towards_real(fake: Tensor, real: Tensor) -> Tensor:
+    return softplus(-fake).mean()
+
+
+METHODS = {
+    "tiny": Method(
+        logistic,
+        towards_real,
+        overrides=[
+            "model=gan",
+            "dataset=random",
+            "dataset.shape=[1,8,8]",
+            "model.game.generator.hidden=[32]",
+            "model.game.discriminator.hidden=[32]",
+        ],
+    ),
+    "wgan_gp": Method(
+        lambda real, fake: fake.mean() - real.mean(),
+        lambda fake, real: -fake.mean(),
+        gradient_penalty,
+        critic_rounds=5,
+        overrides=["model=wgan_gp", "dataset=mnist"],
+    ),
+    "stylegan2": Method(
+        logistic,
+        towards_real,
+        r1_lazy,
+        every=16,
+        on_generator=path_length,
+        overrides=["model=stylegan2", "dataset=mnist"],
+    ),
+    "r3gan": Method(
+        lambda real, fake: softplus(fake - real).mean(),
+        lambda fake, real: softplus(real - fake).mean(),
+        r1_r2,
+        overrides=["model=r3gan", "dataset=mnist"],
+    ),
+    "hinge": Method(
+        lambda real, fake: relu(1 - real).mean() + relu(1 + fake).mean(),
+        lambda fake, real: -fake.mean(),
+        overrides=["model=dcgan", "loss=hinge", "dataset=mnist"],
+    ),
+}
+
+
+class LeanLoop:
+    """The method and nothing else."""
+
+    def __init__(self, settings: dict[str, Any], method: Method, penalised: bool = True) -> None:
+        game: Any = parts.game_of(settings).to(memory_format=torch.channels_last)
+        self.generator, self.discriminator = game.generator, game.discriminator
+        self.method, self.penalised, self.rounds, self.mean = method, penalised, 0, torch.zeros(())
+        table: Any = parts.dataset_of(settings).open(torch.device("cpu"))
+        count = min(len(table), 10_000)
+        self.images = table.batch(torch.arange(count), torch.Generator()).image
+        self.batch = settings["batch_size"]
+        options = settings["model"]["optimizers"]["generator"]
+        made = {"lr": options["lr"], "betas": tuple(options["betas"]), "fused": True}
+        self.of_generator = torch.optim.Adam(self.generator.parameters(), **made)
+        self.of_discriminator = torch.optim.Adam(self.discriminator.parameters(), **made)
+
+    def round(self) -> None:
+        method, playing = self.method, (self.rounds + 1) % self.method.critic_rounds == 0
+        real = self.images[torch.randint(len(self.images), (self.batch,))]
+        with torch.set_grad_enabled(playing):
+            fake = self.generator(torch.randn(self.batch, self.generator.noise_size))
+        seen = fake.detach()
+        loss = method.critic(self.discriminator(real), self.discriminator(seen))
+        if self.penalised and method.penalty and self.rounds % method.every == 0:
+            loss = loss + method.penalty(self, real, seen)
+        self.step(self.of_discriminator, loss)
+        if playing:
+            self.generator_turn(real, fake)
+        self.rounds += 1
+
+    def generator_turn(self, real: Tensor, fake: Tensor) -> None:
+        method = self.method
+        thaw(self.discriminator, False)
+        with torch.no_grad():
+            of_real = self.discriminator(real) if method is METHODS["r3gan"] else real  # only pairs are compared
+        loss = method.generator(self.discriminator(fake), of_real)
+        if self.penalised and method.on_generator and self.rounds % method.on_generator_every == 0:
+            loss = loss + method.on_generator(self, real, fake)
+        self.step(self.of_generator, loss)
+        thaw(self.discriminator, True)
+
+    def step(self, optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+
+def thaw(network: nn.Module, yes: bool) -> None:
+    for parameter in network.parameters():
+        parameter.requires_grad_(yes)
+
+
+class Both:
+    """The lean loop, and the same without penalties, taking turns within a block."""
+
+    def __init__(self, settings: dict[str, Any], method: Method, rounds: int) -> None:
+        self.full = LeanLoop(settings, method)
+        self.bare = LeanLoop(settings, method, penalised=False) if method.penalty else None
+        self.rounds, self.saved = rounds, list[float]()
+
+    def compare(self, seconds: float) -> None:
+        if self.bare is not None:
+            self.saved.append(1 - timed(self.bare.round, self.rounds) / seconds)
+
+
+class SideBySide(Interleaved):
+    """Also times the loop without penalties, in the same minutes."""
+
+    def __init__(self, both: Both, rounds: int) -> None:
+        super().__init__(both.full, rounds)  # type: ignore[arg-type]
+        self.both = both
+
+    def on_train_batch_end(self, trainer: Any, module: Any, *rest: Any) -> None:
+        before = len(self.theirs)
+        super().on_train_batch_end(trainer, module, *rest)
+        if len(self.theirs) > before:
+            self.both.compare(self.theirs[-1])
+            self.on_train_start()
+
+
+def measure(name: str, blocks: int, rounds: int) -> dict[str, Any]:
+    """One row of the table."""
+    method, batch = METHODS[name], 64
+    images = (blocks + 1) * rounds * batch
+    fixed = [f"images={images}", f"batch_size={batch}", "precision=32", "device=cpu"]
+    settings = prepare(compose([*method.overrides, *fixed]))
+    both = Both(settings, method, rounds)
+    watch = SideBySide(both, rounds)
+    with tempfile.TemporaryDirectory() as outputs, suppress(KeyboardInterrupt):
+        os.environ["GANCTL_OUTPUTS"] = outputs
+        training.train(settings, callbacks=[watch])
+    ours, theirs = watch.ours[1:], watch.theirs[1:]  # the first block warms up
+    ratios = sorted(lean / mine for mine, lean in zip(ours, theirs, strict=True))
+    row: dict[str, Any] = {
+        "model": name,
+        "ganctl": round(rounds * batch / statistics.median(ours)),
+        "lean": round(rounds * batch / statistics.median(theirs)),
+        "ratio": round(statistics.median(ratios), 2),
+        "ratio_range": [round(ratios[0], 2), round(ratios[-1], 2)],
+    }
+    if both.saved:
+        row["penalty_share"] = round(statistics.median(both.saved[1:]), 2)
+    return row
+
+
+def main() -> None:
+    """Measure every row, print it and write all as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--blocks", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=32)
+    parser.add_argument("--models", nargs="+", choices=METHODS, default=["tiny", "wgan_gp", "stylegan2", "r3gan"])
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
+    choice = parser.parse_args()
+    rows = []
+    for name in choice.models:
+        rows.append(measure(name, choice.blocks, choice.rounds * (16 if name == "tiny" else 1)))
+        print(rows[-1], flush=True)
+    choice.out.mkdir(parents=True, exist_ok=True)
+    content = {"date": date.today().isoformat(), "torch": torch.__version__, "threads": torch.get_num_threads()}
+    path = choice.out / f"lean_speed-{content['date']}.json"
+    path.write_text(json.dumps({**content, "rows": rows}, indent=1) + "\n")
+    print(path)
+
+
+if __name__ == "__main__":
+    main()
