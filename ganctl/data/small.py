@@ -136,7 +136,7 @@ class Random(Dataset):
     def describe(self) -> Description:
         return Description(self.shape, self.classes, self.count, tuple(map(str, range(self.classes))))
 
-    def open(self, device: torch.device) -> Table:
+    def open(self, device: torch.device) -> TensorTable:
         chance = torch.Generator().manual_seed(0)
         images = torch.randint(256, (self.count, *self.shape), dtype=torch.uint8, generator=chance)
         labels: Tensor | None = torch.arange(self.count) % self.classes if self.classes else None
