@@ -76,12 +76,17 @@ def parse(text: str | None) -> tuple[str, ...] | None:
     return names
 
 
-def watching_mistakes(early_stop: str | None, evaluate_every: object) -> list[str]:
+DOCTOR = "doctor"  # what early_stop= names to watch the doctor's verdict instead of a score
+
+
+def watching_mistakes(early_stop: str | None, evaluate_every: object, doctor_every: object) -> list[str]:
     """What is wrong with the score that training is to watch, as far as it shows before the data is known."""
-    if early_stop is None:
+    if early_stop == DOCTOR and doctor_every is None:
+        return ["early_stop: doctor was given, and it makes no checks; set doctor_every=10k"]
+    if early_stop in (None, DOCTOR):
         return []
     if early_stop not in NAMES:
-        return [f"early_stop: no score {early_stop!r}{hint(early_stop, NAMES)}; there are {', '.join(NAMES)}"]
+        return [f"early_stop: no score {early_stop!r}{hint(early_stop, NAMES)}; there are {DOCTOR}, {', '.join(NAMES)}"]
     if evaluate_every is None:
         return [f"early_stop: {early_stop} was given, and nothing is evaluated; set evaluate_every=25k"]
     return []

@@ -1,0 +1,166 @@
+"""Measures the signals that lie in samples: the live generator's pictures beside a fixed part of the real ones."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from ganctl.data.batch import Images
+from ganctl.data.dataset import Table
+from ganctl.doctor.signals import Facts
+from ganctl.games.game import Game, Generative
+from ganctl.games.latent import LatentGame
+from ganctl.metrics.diversity import diversity, nearest_other
+from ganctl.metrics.isolation import isolated
+from ganctl.metrics.sheets import BATCH, painted, request
+
+SAMPLES = 256  # drawn at each check, always from the same inputs
+REALS = 1_024  # of the data, at most, that samples are held against
+SIDE = 32  # pixels at which pictures are compared
+FEWEST = 8  # pictures, under which distances mean nothing
+MOST_CLASSES = 30  # with more, 256 samples cannot tell which are missing
+SEED = 20_170_204  # any fixed number
+TINY = 1e-8
+
+
+@dataclass(frozen=True)
+class Reals:
+    """Real pictures as rows of numbers, their labels, and what is known of their distances."""
+
+    image: Tensor  # [N, C, H, W] in [-1, 1], as training deals it
+    label: Tensor | None  # [N] classes or [N, K] attributes
+    rows: Tensor  # [N, values] float32 on the CPU
+    apart: float  # mean distance of two
+    lonely: float  # median distance to the nearest other one
+    contrast: float  # spread of brightness within one
+
+    @property
+    def points(self) -> bool:
+        """Points of the plane, not pictures: they have no contrast, and their neighbours lie as near as can be."""
+        return self.image.shape[2:] == (1, 1)
+
+
+class Examination:
+    """Draws SAMPLES pictures and compares. Nothing in the game or in any random state is changed.
+
+    facts: of the table, for the rules. Where the table deals no single pictures, or the game draws none from noise,
+    `fits` is False and there is nothing to examine.
+    """
+
+    def __init__(self, table: Table, game: Game, classes: int = 0, names: tuple[str, ...] = ()) -> None:
+        self.reals = reals_of(table)
+        self.unseen = reals_of(held) if (held := table.held_out()) is not None else None
+        self.fits = self.reals is not None and isinstance(game, Generative) and adversarial(game)
+        self.classes = classes if self.fits and 2 <= classes <= MOST_CLASSES and self.labelled() else 0
+        shown = names or tuple(map(str, range(classes)))
+        self.facts = Facts(
+            pictures=len(table),
+            spread=None if self.reals is None else self.reals.apart / self.reals.rows.shape[1] ** 0.5,
+            names=shown if self.classes else (),
+            expected=self.share(self.reals.label) if self.classes and self.reals else (),
+            weights={turn.name: sum(p.numel() for p in turn.parameters()) for turn in game.turns()},
+        )
+
+    def labelled(self) -> bool:
+        """Whether each real picture has one class."""
+        label = None if self.reals is None else self.reals.label
+        return label is not None and label.dim() == 1 and not label.is_floating_point()
+
+    def share(self, label: Tensor | None) -> tuple[float, ...]:
+        """How often each class occurs."""
+        if label is None:
+            return ()
+        counts = torch.bincount(label.cpu(), minlength=self.classes).double()
+        return tuple((counts / counts.sum().clamp_min(1)).tolist())
+
+    def measure(self, game: Game, device: torch.device) -> dict[str, Any]:
+        """Fields of `Signals`: those that samples tell, and the discriminator's word on unseen pictures."""
+        if not self.fits or self.reals is None:
+            return {}
+        assert isinstance(game, Generative)  # else nothing fits
+        playing = game.training
+        with isolated():
+            game.eval()
+            try:
+                inputs, label = request(game, SAMPLES, self.wished(), SEED)
+                pieces = inputs.split(BATCH)  # type: ignore[attr-defined]
+                images = [painted(game, piece.map(lambda value: value.to(device)), device) for piece in pieces]
+                samples = torch.cat(images)
+                if not samples.isfinite().all():
+                    return {"finite": False}
+                return self.compare(samples) | self.verdicts(game, samples, label, device)
+            finally:
+                game.train(playing)
+
+    def wished(self) -> Tensor | None:
+        """Labels as the data has them, for games that take any."""
+        label = None if self.reals is None else self.reals.label
+        return None if label is None else label[torch.arange(SAMPLES) % len(label)].cpu()
+
+    def compare(self, samples: Tensor) -> dict[str, Any]:
+        """samples [N, C, H, W] in [-1, 1] -> the signals of distance."""
+        reals = self.reals
+        assert reals is not None
+        rows = flattened(samples)
+        found = diversity(rows, reals.rows)
+        across = torch.cdist(rows, reals.rows)
+        apart = torch.pdist(rows).mean()
+        gap = (2 * across.mean() - apart - reals.apart) / max(reals.apart, TINY)
+        measured: dict[str, Any] = {"diversity": found.ratio, "gap": float(gap)}
+        if self.classes and reals.label is not None:
+            measured["shares"] = self.share(reals.label.cpu()[across.argmin(1)])
+        if not reals.points:
+            measured |= {"neighbours": found.neighbours, "duplicates": found.duplicates}
+            measured["nearest"] = float(across.min(1).values.median()) / max(reals.lonely, TINY)
+            measured["contrast"] = float(rows.std(1).mean()) / max(reals.contrast, TINY)
+        return measured
+
+    def verdicts(self, game: Game, samples: Tensor, label: Tensor | None, device: torch.device) -> dict[str, Any]:
+        """The discriminator's win rate on training pictures and on held-out ones, where there are any."""
+        if self.unseen is None or self.reals is None or not isinstance(game, LatentGame):
+            return {}
+        critic = game.discriminator
+        with torch.no_grad(), torch.autocast(device.type, enabled=False):
+            fake = critic(samples.to(device), None if label is None else label.to(device))
+            seen, unseen = (scores(critic, reals, device) for reals in (self.reals, self.unseen))
+        return {"seen_wins": win_rate(seen, fake), "unseen_wins": win_rate(unseen, fake)}
+
+
+def adversarial(game: Game) -> bool:
+    """Whether a generator of noise plays against a discriminator: an autoencoder's blur would look like collapse."""
+    return isinstance(game, LatentGame)
+
+
+def reals_of(table: Table) -> Reals | None:
+    """A fixed part of the table, spread over all of it; None where it deals no single pictures."""
+    order = torch.randperm(len(table), generator=torch.Generator().manual_seed(SEED))[:REALS]
+    with isolated():
+        batch = table.batch(order, torch.Generator().manual_seed(SEED))
+    if not isinstance(batch, Images) or len(batch) < FEWEST:
+        return None
+    rows = flattened(batch.image)
+    apart, lonely = float(torch.pdist(rows).mean()), float(nearest_other(rows).median())
+    return Reals(batch.image, batch.label, rows, apart, lonely, contrast=float(rows.std(1).mean()))
+
+
+def flattened(images: Tensor) -> Tensor:
+    """[N, C, H, W] -> [N, values] on the CPU; larger pictures are shrunk first."""
+    image = images.detach().float().cpu()
+    if max(image.shape[2:]) > SIDE:
+        image = interpolate(image, (SIDE, SIDE), mode="bilinear", antialias=True)
+    return image.flatten(1)
+
+
+def scores(critic: Any, reals: Reals, device: torch.device) -> Tensor:
+    """Of the first SAMPLES pictures."""
+    label = None if reals.label is None else reals.label[:SAMPLES].to(device)
+    return critic(reals.image[:SAMPLES].to(device), label)
+
+
+def win_rate(real: Tensor, fake: Tensor) -> float:
+    """Share of all pairs in which the real picture has the higher score; equal scores count half."""
+    real, fake = (score.flatten(1).mean(1) if score.dim() > 1 else score for score in (real, fake))
+    difference = real[:, None] - fake[None, :]
+    return float(((difference > 0).float() + (difference == 0).float() / 2).mean())
