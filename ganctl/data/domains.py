@@ -44,13 +44,16 @@ def domain(root: str, name: str, key: str) -> Domain:
 def within(place: Source, name: str) -> Path | None:
     """The path of the folder `name` in `place`, or in the only one of its folders that has it."""
     folders = [place.path, *(place.path / each for each in folders_of(place))]
-    having = [folder / name for folder in folders if is_folder(place, folder / name)]
+    paths = dict.fromkeys(folder / name for folder in folders)  # all the same where the name is a full path
+    having = [path for path in paths if is_folder(place, path)]
     return having[0] if having and (len(having) == 1 or having[0].parent == place.path) else None
 
 
 def is_folder(place: Source, path: Path) -> bool:
     """Whether there is such a folder, on the disk or in the zip."""
     if not isinstance(place, ZipSource):
+        return path.is_dir()
+    if not path.is_relative_to(place.file):
         return path.is_dir()
     inside = path.relative_to(place.file).as_posix()
     return any(name.startswith(f"{inside}/") for name in place.archive.namelist())
