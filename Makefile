@@ -42,8 +42,9 @@ smoke: $(READY) ## every model with every loss that makes sense, a few rounds ea
 soak: $(READY) ## at least 100 kills at random moments: nothing lost, bit-equal ends (about half an hour)
 	$(BIN)/python -m pytest -m slow tests/test_exact_resume.py
 
-speed: $(READY) ## images per second against a plain loop, side by side
+speed: $(READY) ## images per second against a plain and a lean loop, side by side
 	$(BIN)/python benchmarks/train_speed.py
+	$(BIN)/python -m benchmarks.lean_speed
 
 clean: ## remove the environment and caches, keep outputs/
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build dist
