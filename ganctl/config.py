@@ -65,7 +65,8 @@ class Preparation:
             "description": plain(description),
             "overrides": self.composed.overrides,
         }
-        return {**own, "dataset": node, **groups, **rest}
+        settings = {**own, "dataset": node, **groups, **rest}
+        return settings if own["init_from"] is None else begun_from(settings)
 
     def _resolved(self, name: str) -> Any:
         return self.resolver.plain(name) if name in self.tree else None
@@ -153,6 +154,15 @@ class Preparation:
                 self.mistakes.append(
                     f"{line}: model={self.composed.choices.get('model')} does not use it; leave it out"
                 )
+
+
+def begun_from(settings: Config) -> Config:
+    """The settings with the checkpoint that `init_from` means, once it is known to fit. Raises UserError."""
+    from ganctl.inheriting import demand_fit, located
+
+    path = located(settings["init_from"])
+    demand_fit(settings, path)
+    return {**settings, "init_from": str(path)}
 
 
 def plain(description: "Description") -> Config:

@@ -73,6 +73,7 @@ class TrainConfig:
     compile: bool = setting(False, "compile the networks with torch.compile")
     name: str | None = setting(None, "folder under outputs/; null: made of model, dataset and time")
     resume: str | None = setting(None, "a run to continue: its folder, or newest")
+    init_from: str | None = setting(None, "a run whose trained networks this one begins with; resume= ignores it")
     dry_run: bool = setting(False, "print the checked config, sizes and device, and stop")
     sample_every: str | None = setting("25k", "images between sample grids; null: none", quantity=True, least=1)
     checkpoint_every: str | None = setting(

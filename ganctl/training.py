@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from ganctl.devices import Placement, place, precision_of, prepared_cpu
 from ganctl.errors import INTERRUPTED, NotFinite, Stopped, UserError
 from ganctl.games.game import Game
 from ganctl.hyperparameters import write_hyperparameters
+from ganctl.inheriting import inherit
 from ganctl.logs import logged_to
 from ganctl.metrics.keys import DOCTOR
 from ganctl.module import GameModule
@@ -153,6 +155,8 @@ class Session:
         dataset, table = self.dataset, self.table
         seed_everything(self.settings["seed"])
         game = parts.game_of(self.settings).to(memory_format=torch.channels_last)
+        if self.state is None and self.settings["init_from"]:
+            inherit(game, Path(self.settings["init_from"]))
         module = self.module = parts.module_of(self.settings, game)
         if self.settings["compile"]:
             compile_networks(game)

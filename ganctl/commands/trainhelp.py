@@ -19,6 +19,7 @@ COMMON = (
     "checkpoint_every",
     "dry_run",
     "resume",
+    "init_from",
 )
 FLAGS = {
     "-m, --multirun": "a sweep: every value of every key=a,b, each in a run folder of its own",
@@ -61,7 +62,7 @@ def options(places: conftree.Places) -> str:
 
 
 def settings() -> str:
-    """The ten settings that people change most."""
+    """The settings that people change most."""
     told, defaults = rules(TrainConfig), {each.name: each.default for each in fields(TrainConfig)}
     shown = {name: "" if defaults[name] is None else str(defaults[name]).lower() for name in COMMON}
     return "\n".join(
