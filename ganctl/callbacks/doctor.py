@@ -14,6 +14,7 @@ from ganctl.doctor.examination import Examination
 from ganctl.doctor.history import Diagnosis, append, rewind
 from ganctl.doctor.rules import Verdict, diagnose
 from ganctl.doctor.signals import Signals
+from ganctl.doctor.view import View
 from ganctl.errors import NotFinite
 from ganctl.module import GameModule
 
@@ -76,7 +77,7 @@ class Doctor(pl.Callback):
     def conclude(self, seen: Signals, trainer: pl.Trainer) -> None:
         """Judge, write, tell."""
         history = [*(each.signals for each in self.found), seen]
-        verdict = diagnose(history, self.examination.facts, int(self.settings["images"]))
+        verdict = diagnose(View(history, self.examination.facts, int(self.settings["images"])))
         before = self.verdict
         found = Diagnosis(verdict, seen, self.examination.facts, advise(verdict, self.settings, self.examination.facts))
         self.found.append(found)

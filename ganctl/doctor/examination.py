@@ -15,6 +15,7 @@ from ganctl.games.latent import LatentGame
 from ganctl.metrics.diversity import diversity, nearest_other
 from ganctl.metrics.isolation import isolated
 from ganctl.metrics.sheets import BATCH, painted, request
+from ganctl.networks.interfaces import Growing
 
 SAMPLES = 256  # drawn at each check, always from the same inputs
 REALS = 1_024  # of the data, at most, that samples are held against
@@ -77,7 +78,7 @@ class Examination:
 
     def measure(self, game: Game, device: torch.device) -> dict[str, Any]:
         """Fields of `Signals`: those that samples tell, and the discriminator's word on unseen pictures."""
-        if not self.fits or self.reals is None:
+        if not self.fits or self.reals is None or growing(game):
             return {}
         assert isinstance(game, Generative)  # else nothing fits
         playing = game.training
@@ -131,6 +132,12 @@ class Examination:
 def adversarial(game: Game) -> bool:
     """Whether a generator of noise plays against a discriminator: an autoencoder's blur would look like collapse."""
     return isinstance(game, LatentGame)
+
+
+def growing(game: Game) -> bool:
+    """Whether samples are still smaller than the data: enlarged, they are too blurred for comparisons."""
+    networks = (network for network in game.modules() if isinstance(network, Growing))
+    return any(float(network.position) < len(network.sizes) - 1 for network in networks)
 
 
 def reals_of(table: Table) -> Reals | None:

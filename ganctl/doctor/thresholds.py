@@ -1,1 +1,30 @@
-"""Numbers that the rules compare with. Set on the calibration seeds of benchmarks/doctor_harness.py, then left alone."""
+"""Numbers that the rules compare with: set on the calibration seeds of benchmarks/doctor_harness.py, then held."""
+
+RECENT = 3  # checks whose median is judged: one odd check is no verdict
+WARM_ROUNDS, WARM_SHARE = 300, 0.03  # of the whole training; before, every recipe looks ill
+FEW_PICTURES, SCARCE_PICTURES = 1_000, 100
+SAME = 1e-3  # spread of the data under which all its pictures are one
+
+GOOD_GAP = 0.05  # gap to the data that healthy recipes reach
+BAD_GAP = 0.3  # half-learned, at best
+HOPELESS_GAP = 0.8  # about that of an untrained generator
+IMPROVING = 0.93  # the gap falls to this part of what it was RECENT checks before
+STALE_SHARE = 0.3  # of the whole training without a better gap
+WORSE = 1.5  # times the best gap, so that noise is no standstill
+
+FEW_WINS = 0.75  # a discriminator that wins less often, while the gap is bad, is too weak
+LOST_WINS = 0.5  # or even fooled
+ALL_WINS = 0.995
+SURE = 0.02  # discriminator's gradient over the generator's: under it, it has nothing left to learn
+FADED = 0.1  # generator's gradient over its own largest
+EXPLODED = 100.0  # a gradient over its own past's median
+
+BLANK = 0.1  # contrast of samples without a picture on them
+APART = 3.0  # times the best gap: what was learned is lost
+WILD = 1.3  # variety beyond the data's
+LITTLE_VARIETY, NO_VARIETY = 0.6, 0.3
+CROWDED = 0.1  # distance of neighbours
+COPIES = 0.05  # share of near copies
+HALF_THE_CLASSES = 0.5
+BY_HEART = 0.5  # distance to the nearest training picture
+SEEN_BETTER, SEEN_FAR_BETTER = 0.15, 0.3  # win rate on training pictures over that on held-out ones
