@@ -41,7 +41,7 @@ def parse(kind: type[T], argv: list[str], command: str) -> T:
     if "-h" in argv or "--help" in argv:
         print(explain(kind, command))
         sys.exit(0)
-    options, types_ = {each.name: each for each in options_of(kind)}, get_type_hints(kind)
+    options, types_ = {typed(each): each for each in options_of(kind)}, get_type_hints(kind)
     values: dict[str, Any] = {}
     mistakes: list[str] = []
     for word in argv:
@@ -49,14 +49,14 @@ def parse(kind: type[T], argv: list[str], command: str) -> T:
             name, text = split(word, options, values)
             if name in values:
                 raise ValueError("given twice")
-            values[name] = convert(text, types_[name])
+            values[name] = convert(text, types_[options[name].name])
             check_range(values[name], note_of(options[name]))
         except ValueError as error:
             mistakes.append(f"{word}: {error}")
     mistakes += [f"{name}: must be given, {name}=..." for name in options if is_absent(options[name], values, argv)]
     if mistakes:
         raise UserError(*mistakes)
-    return kind(**values)
+    return kind(**{options[name].name: value for name, value in values.items()})
 
 
 def split(word: str, options: dict[str, Field[Any]], taken: dict[str, Any]) -> tuple[str, str]:
@@ -74,8 +74,8 @@ def split(word: str, options: dict[str, Field[Any]], taken: dict[str, Any]) -> t
 
 def is_absent(option: Field[Any], values: dict[str, Any], argv: list[str]) -> bool:
     """Whether an option that must be given was not even tried."""
-    tried = any(word.removeprefix("--").startswith(f"{option.name}=") for word in argv)
-    return option.default is MISSING and option.name not in values and not tried
+    tried = any(word.removeprefix("--").startswith(f"{typed(option)}=") for word in argv)
+    return option.default is MISSING and typed(option) not in values and not tried
 
 
 def convert(text: str, kind: Any) -> Any:
@@ -131,6 +131,11 @@ def options_of(kind: type) -> tuple[Field[Any], ...]:
     return fields(kind)
 
 
+def typed(option: Field[Any]) -> str:
+    """The name as it is typed: `in` for the field `in_`, which Python could not call so."""
+    return option.name.removesuffix("_")
+
+
 def note_of(option: Field[Any]) -> Note:
     """What `option` was told about the field."""
     return option.metadata.get("note") or Note("")
@@ -144,5 +149,5 @@ def explain(kind: type, command: str) -> str:
         default = "" if each.default in (MISSING, None) else str(each.default).lower()
         choices = get_args(types_[each.name]) if get_origin(types_[each.name]) is Literal else ()
         note = note_of(each).help + (f" ({'|'.join(choices)})" if choices else "")
-        lines.append(f"  {f'{each.name}={default}':<20} {note}".rstrip())
+        lines.append(f"  {f'{typed(each)}={default}':<20} {note}".rstrip())
     return "\n".join(lines)

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from ganctl import confdir, conftree
-from ganctl.commands.arguments import option, parse
+from ganctl.commands.arguments import option, parse, typed
 
 BASH = r"""# bash: put  eval "$(ganctl completion bash)"  in ~/.bashrc
 _ganctl() {
@@ -78,12 +78,12 @@ def option_words(command: str, last: str) -> list[str]:
     kind = getattr(import_module(f"ganctl.commands.{command}"), "Arguments", None)
     if kind is None:
         return []
-    types = get_type_hints(kind)
+    hints, names = get_type_hints(kind), {typed(each): each.name for each in fields(kind)}
     name, equals, _ = last.partition("=")
     if equals:
-        return starting(last, [f"{name}={value}" for value in values(name, types.get(name))])
+        return starting(last, [f"{name}={value}" for value in values(name, hints.get(names.get(name, "")))])
     positional = next((each.name for each in fields(kind) if each.metadata["note"].positional), "")
-    return starting(last, [*values(positional, types.get(positional)), *(f"{each.name}=" for each in fields(kind))])
+    return starting(last, [*values(positional, hints.get(positional)), *(f"{each}=" for each in names)])
 
 
 def values(name: str, kind: Any) -> list[str]:
