@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -31,8 +32,22 @@ QUIET = (
 EXIT_CODES = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED}
 
 
+@dataclass(frozen=True)
+class Done:
+    """How a sweep ended. code: 0 only if all of its runs finished."""
+
+    code: int
+    folder: Path | None = None  # None: nothing was to be played
+    stopped: bool = False  # by a signal
+
+
 def sweep(overrides: Sequence[str], config_dirs: Sequence[str] = ()) -> int:
-    """Play every run of `key=a,b ...`, with a table at the end. Returns 0 only if all of them finished.
+    """`sweep_of`, for those who want the exit code alone."""
+    return sweep_of(overrides, config_dirs).code
+
+
+def sweep_of(overrides: Sequence[str], config_dirs: Sequence[str] = ()) -> Done:
+    """Play every run of `key=a,b ...`, with a table at the end.
 
     Raises UserError naming the mistakes of all runs before any begins; where a sweeper chooses the values as it goes
     (hydra/sweeper=...), a run with a mistake is reported as failed.
@@ -50,13 +65,14 @@ def sweep(overrides: Sequence[str], config_dirs: Sequence[str] = ()) -> int:
         raise UserError(*mistakes)
     if dry_run in ("true", "True"):
         print("\n".join([f"{len(jobs)} runs, all checked:", *(f"  {each}" for each in titles)]))
-        return OK
+        return Done(OK)
     folder = sweep_folder(name)
     folders = [str(each) for each in confdir.user_dirs(config_dirs)]
     plan = Plan(str(folder), titles, swept, folders, settings, gpus_here())
     plan.save()
     print(f"a sweep of {len(jobs) or 'several'} runs in {shown(folder)}", flush=True)
-    return conclude(plan, launch(plan, [*hydras, *(forced(word, config_dirs) for word in own)]))
+    stopped = launch(plan, [*hydras, *(forced(word, config_dirs) for word in own)])
+    return Done(conclude(plan, stopped), shown(folder), bool(stopped))
 
 
 def split(overrides: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -1,0 +1,44 @@
+"""Where pages and tables are written."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from ganctl.atomic import write_text
+from ganctl.errors import GanctlError, UserError
+from ganctl.reports.record import Record
+from ganctl.runs import outputs_root
+
+ENDING = ".html"
+
+
+def page_place(out: str) -> Path:
+    """The file that `out=` names; an earlier page there is replaced, anything else is not. Raises UserError."""
+    path = Path(out).expanduser()
+    if path.is_dir():
+        raise UserError(f"out: {out} is a folder; name the file, such as {path / 'report.html'}")
+    if path.suffix.lower() != ENDING:
+        if path.suffix:
+            raise UserError(f"out: {out}: the page is HTML; end the name in {ENDING}")
+        path = path.with_name(path.name + ENDING)
+    return path
+
+
+def comparison_place(records: Sequence[Record]) -> Path:
+    """Beside the runs where one folder below outputs/ holds them all (a sweep), else a new file in outputs/."""
+    parents = {record.run.folder.absolute().parent for record in records}
+    outputs = outputs_root().absolute()
+    if len(parents) == 1 and outputs not in parents:
+        return records[0].run.folder.parent / f"compare{ENDING}"
+    return outputs_root() / f"compare-{datetime.now():%Y%m%d-%H%M%S}{ENDING}"
+
+
+def write_page(path: Path, text: str) -> None:
+    """Whole or not at all. Raises GanctlError where it cannot be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, text)
+    except OSError as error:
+        raise GanctlError(
+            f"{path}: cannot be written: {error.strerror or error}; give another place by out="
+        ) from error

@@ -1,0 +1,156 @@
+"""All that a run's folder tells of it, read without touching it, also while it is still training."""
+
+import csv
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ganctl.errors import GanctlError, UserError
+from ganctl.figures import number
+from ganctl.metrics.evaluation import FILE, Evaluation, read
+from ganctl.metrics.panels import name_of
+from ganctl.runs import Run, Status, available, outputs_root, read_config, read_result, read_status
+
+DIAGNOSES = "diagnosis.jsonl"
+NEEDED = ("model", "dataset", "description", "seed")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The doctor's last word."""
+
+    name: str
+    level: str  # green, yellow, red
+    words: str = ""
+    override: str = ""  # the one thing to change
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One run; whatever is missing is None or empty."""
+
+    run: Run
+    config: Mapping[str, Any]
+    status: Status
+    result: Mapping[str, Any]
+    evaluations: Sequence[Evaluation]  # oldest first
+    verdict: Verdict | None
+
+    @property
+    def name(self) -> str:
+        """As it is typed in `run=`: below outputs/, else its path."""
+        inside = os.path.relpath(self.run.folder, outputs_root())
+        return str(self.run.folder) if inside.startswith("..") else inside
+
+    @property
+    def choices(self) -> Mapping[str, str]:
+        """Group -> option."""
+        return self.config.get("choices") or {}
+
+    @property
+    def model(self) -> str:
+        """The option, or the game's class."""
+        return self.choices.get("model") or str(self.config["model"].get("game", {}).get("_target_")).rpartition(".")[2]
+
+    @property
+    def data(self) -> str:
+        """What the dataset is called, with its shape."""
+        return name_of(self.config)
+
+    @property
+    def seed(self) -> int:
+        return int(self.config["seed"])
+
+    @property
+    def images_seen(self) -> int:
+        return self.status.images_seen
+
+    @property
+    def seconds(self) -> float | None:
+        """Of training; None before any was counted."""
+        return self.status.seconds or None
+
+    @property
+    def speed(self) -> float | None:
+        """Images per second, over all of the training."""
+        return self.images_seen / self.seconds if self.seconds else None
+
+    @property
+    def memory(self) -> int | None:
+        """Bytes at the peak; known when a run has ended."""
+        return self.result.get("peak_memory")
+
+    @cached_property
+    def parameters(self) -> Mapping[str, int]:
+        """Network -> how many numbers it learns; empty where the config no longer builds."""
+        stored = self.result.get("parameters")
+        if isinstance(stored, dict):
+            return stored
+        from ganctl.parts import game_of
+        from ganctl.weightless import weightless
+
+        try:
+            with weightless():
+                game = game_of({**self.config, "plugins": []})
+        except (GanctlError, ValueError, KeyError):
+            return {}
+        counts = {name: sum(each.numel() for each in part.parameters()) for name, part in game.named_children()}
+        return {name: count for name, count in counts.items() if count}
+
+    @cached_property
+    def curves(self) -> Mapping[str, tuple[list[float], list[float]]]:
+        """Name -> images seen and values, of everything in metrics.csv."""
+        found: dict[str, tuple[list[float], list[float]]] = {}
+        for row in rows_of(self.run.metrics_file):
+            seen = number(row.pop("images_seen", "") or "")
+            row.pop("rounds", None)
+            for name, text in row.items():
+                value = number(text or "")
+                if seen is not None and value is not None:
+                    found.setdefault(name, ([], []))[0].append(seen)
+                    found[name][1].append(value)
+        return found
+
+    @property
+    def checkpoints(self) -> list[str]:
+        """What `ckpt=` can name."""
+        return available(self.run)
+
+
+def record(run: Run) -> Record:
+    """Read a run's folder. Raises UserError where its settings are not those of ganctl."""
+    config = read_config(run)
+    missing = [name for name in NEEDED if name not in config]
+    if missing:
+        raise UserError(f"{run.config_file}: holds no {missing[0]}; it was not written by ganctl train")
+    verdict = last_verdict(run.folder / DIAGNOSES)
+    return Record(run, config, read_status(run), read_result(run), read(run.folder / FILE), verdict)
+
+
+def last_verdict(path: Path) -> Verdict | None:
+    """The last whole line of diagnosis.jsonl, or None."""
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
+    for line in reversed(lines):
+        try:
+            told = json.loads(line)
+            advice = told.get("advice") or {}
+            words = str(told.get("words") or "")
+            override, why = str(advice.get("override") or ""), str(advice.get("words") or "")
+            return Verdict(str(told["verdict"]), str(told["level"]), words, override, why)
+        except (ValueError, KeyError, AttributeError):
+            continue
+    return None
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    """The lines of a CSV; none where it cannot be read."""
+    try:
+        with path.open(newline="", encoding="utf-8") as text:
+            return list(csv.DictReader(text))
+    except (OSError, csv.Error, UnicodeDecodeError):
+        return []

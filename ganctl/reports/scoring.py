@@ -1,0 +1,104 @@
+"""Scores of several runs in one column: only those that were taken under the same conditions."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import median
+
+from ganctl.metrics.contract import Contract, Score, ranked
+from ganctl.metrics.evaluation import Evaluation
+from ganctl.metrics.keys import NAMES
+from ganctl.reports.groups import Group
+from ganctl.reports.record import Record
+
+NEAR_ONE = ("diversity", "neighbours", "memorised")  # neither high nor low is good: no best is named
+Terms = tuple[str, Contract]  # a score's name and its conditions
+Chosen = Callable[[Evaluation], bool]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One score of the runs that took it under `terms`."""
+
+    key: str
+    terms: Terms
+    scores: Mapping[str, Score]  # run name -> its last one
+
+    @property
+    def name(self) -> str:
+        return self.terms[0]
+
+    @property
+    def floor(self) -> float | None:
+        """What real pictures reach."""
+        return next(iter(self.scores.values())).floor
+
+    @property
+    def lower_is_better(self) -> bool:
+        return next(iter(self.scores.values())).lower_is_better
+
+    def of(self, group: Group) -> list[float]:
+        """The values of a group's runs."""
+        return [self.scores[record.name].value for record in group.records if record.name in self.scores]
+
+    def ranking(self, groups: Sequence[Group]) -> list[str]:
+        """Titles of the groups by their medians, the best first; empty for scores that have no better."""
+        if self.key in NEAR_ONE:
+            return []
+        any_score = next(iter(self.scores.values()))
+        medians = {group.title: replace(any_score, value=median(self.of(group))) for group in groups if self.of(group)}
+        return ranked(medians)
+
+
+def terms_of(score: Score) -> Terms:
+    """The name and conditions of a score."""
+    return score.name, score.contract
+
+
+def columns(records: Sequence[Record], chosen: Chosen = lambda _: True) -> list[Column]:
+    """A column a key; of several conditions, those that most runs share, and of these the ones with most samples."""
+    return [column for key in NAMES if (column := column_of(key, records, chosen))]
+
+
+def column_of(key: str, records: Sequence[Record], chosen: Chosen) -> Column | None:
+    """The column of one key, or None where no run knows it."""
+    taken = {record.name: last_by_terms(record, key, chosen) for record in records}
+    there = dict.fromkeys(terms for found in taken.values() for terms in found)
+    if not there:
+        return None
+    best = max(there, key=lambda terms: (sum(terms in found for found in taken.values()), terms[1].count))
+    return Column(key, best, {name: found[best] for name, found in taken.items() if best in found})
+
+
+def last_by_terms(record: Record, key: str, chosen: Chosen) -> dict[Terms, Score]:
+    """Conditions -> the last score taken under them."""
+    found = {}
+    for evaluation in filter(chosen, record.evaluations):
+        if score := evaluation.score(key):
+            found[terms_of(score)] = score
+    return found
+
+
+def remarks(records: Sequence[Record], shown: Sequence[Column]) -> list[str]:
+    """Who stands in no column, and why."""
+    found: list[str] = []
+    for record in records:
+        if not record.evaluations:
+            found.append(f"{record.name} has no scores; take them with: ganctl evaluate run={record.run.folder}")
+            continue
+        for column in shown:
+            if record.name in column.scores:
+                continue
+            others = last_by_terms(record, column.key, lambda _: True)
+            if others:
+                name, contract = next(reversed(others))
+                what = [f"{name} against {column.name}"] if name != column.name else []
+                what += contract.differences(column.terms[1])
+                found.append(
+                    f"{record.name}: its {name} was taken under other conditions ({'; '.join(what)}), so it is not "
+                    "ranked with the others; evaluate all runs the same way with ganctl evaluate"
+                )
+                break
+    seen = [record.images_seen for record in records]
+    if min(seen) < max(seen):
+        found.append(f"the runs saw different numbers of images: {min(seen):,} to {max(seen):,}")
+    return found

@@ -1,0 +1,167 @@
+"""Runs side by side: groups over seeds, scores under equal conditions only, refusals; and runs trained to compare."""
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from run_samples import TERMS, add_scores, make_run, settings_of
+
+from ganctl import cli
+from ganctl.reports.groups import Spread, grouped
+from ganctl.reports.record import last_verdict, record
+from ganctl.reports.scoring import columns, remarks
+from ganctl.reports.table import csv_text, spread_words, table_of
+
+SMALL = ["dataset=random", "dataset.shape=[1,8,8]", "batch_size=16", "trainer.log_every=1", "trainer.preview=4"]
+SMALL += ["model.game.generator.hidden=[16]", "model.game.discriminator.hidden=[16]", "model=gan"]
+SMALL += ["device=cpu", "precision=32", "trainer.threads=1"]
+
+
+@pytest.fixture(autouse=True)
+def outputs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("GANCTL_OUTPUTS", "GANCTL_CONF"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PYTHONPATH", str(Path(cli.__file__).parents[1]))
+    return tmp_path / "outputs"
+
+
+def four_runs(outputs):
+    return [
+        record(make_run(outputs, f"{model}-{seed}", settings_of(model, seed), fd=fd, diversity=0.9))
+        for model, seed, fd in (("gan", 2, 30.0), ("lsgan", 1, 20.0), ("gan", 1, 34.0), ("lsgan", 2, 28.0))
+    ]
+
+
+def test_runs_that_differ_in_their_seed_make_one_group(outputs):
+    groups = grouped(four_runs(outputs))
+    assert [(group.title, group.seeds) for group in groups] == [("gan", [1, 2]), ("lsgan", [1, 2])]
+
+
+def test_titles_say_what_differs_where_the_model_does_not(outputs):
+    words = ("model=gan", "model.optimizers.generator.lr=1e-4")
+    one = record(make_run(outputs, "a", settings_of(overrides=[*words], model_lr=1)))
+    two = record(make_run(outputs, "b", settings_of(overrides=[words[0], f"{words[1]}0"], model_lr=2)))
+    three = record(make_run(outputs, "c", settings_of(overrides=[words[0]], model_lr=3)))
+    assert [group.title for group in grouped([one, two, three])] == ["gan lr=1e-4", "gan lr=1e-40", "gan"]
+
+
+def test_a_spread_is_the_median_with_its_range():
+    assert Spread.of([3.0, 1.0, None, 8.0]) == Spread(3.0, 1.0, 8.0, 3)
+    assert Spread.of([None]) is None
+    assert spread_words("fd", Spread(31.24, 29.5, 134.7, 3)) == "31.2 (29.5 to 135)"
+    assert spread_words("covered", Spread(9.0, 9.0, 9.0, 2)) == "9"
+
+
+def test_the_table_takes_the_last_scores_and_puts_the_best_median_first(outputs):
+    table = table_of(grouped(four_runs(outputs)))
+    assert [line.title for line in table.lines] == ["lsgan", "gan"]
+    assert table.lines[0].scores["fd"] == Spread(24.0, 20.0, 28.0, 2)
+    assert table.lines[0].speed == Spread(100.0, 100.0, 100.0, 2)
+    assert table.lines[0].parameters == 15
+    best = {column.key: table.best(column) for column in table.columns}
+    assert best == {"fd": "lsgan", "diversity": None}  # a ratio near 1 is good: neither is best
+
+
+def test_the_csv_has_a_line_a_group(outputs):
+    lsgan, gan = csv.DictReader(csv_text(table_of(grouped(four_runs(outputs)))).splitlines())
+    assert (lsgan["model"], lsgan["seeds"], lsgan["fd_median"], lsgan["fd_least"], lsgan["fd_most"]) == (
+        "lsgan",
+        "1 2",
+        "24",
+        "20",
+        "28",
+    )
+    assert (gan["images_median"], gan["images_per_second_median"], gan["parameters"]) == ("640", "100", "15")
+    assert gan["peak_memory_most"] == f"{2**30:.6g}"
+
+
+def test_scores_of_other_conditions_are_left_out_with_the_reason(outputs):
+    one, two = (
+        make_run(outputs, "a", settings_of("gan"), fd=30.0),
+        make_run(outputs, "b", settings_of("lsgan"), fd=20.0),
+    )
+    three = make_run(outputs, "c", settings_of("dcgan"))
+    add_scores(three, 640, {"fd": 1.0}, replace(TERMS, extractor_id="ffff"))
+    records = [record(each) for each in (one, two, three)]
+    (column,) = columns(records)
+    assert set(column.scores) == {"a", "b"} or set(column.scores) == {f"outputs/{name}" for name in "ab"}
+    assert column.ranking(grouped(records)) == ["lsgan", "gan"]
+    (told,) = remarks(records, [column])
+    assert "its FD-classifier was taken under other conditions (extractor_id: ffff against abcdef0123)" in told
+
+
+def test_the_doctors_last_word_is_read_and_broken_lines_are_passed_over(tmp_path):
+    path = tmp_path / "diagnosis.jsonl"
+    assert last_verdict(path) is None
+    advice = {"override": "loss=r1", "words": "it holds the discriminator back"}
+    good = {"images": 640, "verdict": "collapse", "level": "red", "words": "All alike.", "advice": advice}
+    path.write_text(json.dumps(good) + "\n" + '{"images": 700, "verd')
+    found = last_verdict(path)
+    assert (found.name, found.level, found.override) == ("collapse", "red", "loss=r1")
+
+
+def test_compare_writes_a_table_a_csv_and_a_page_that_name_both(outputs, capsys):
+    make_run(outputs, "first", settings_of("gan"), fd=30.0)
+    make_run(outputs, "second", settings_of("lsgan"), fd=20.0)
+    assert cli.main(["compare", "first", "outputs/second", "out=page"]) == 0
+    told = capsys.readouterr().out
+    assert "FD-classifier" in told
+    assert "20 *" in told
+    page = Path("page.html").read_text()
+    assert "first" in page
+    assert "second" in page
+    assert "lsgan reaches the best FD-classifier: 20; lower is better." in page
+    assert Path("page.csv").read_text().count("\n") == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ([], "compare: no run was given; name two runs or more"),
+        (["first"], "compare: only outputs/first was given"),
+        (["first", "first"], "compare: only outputs/first was given"),
+        (["first", "secnd"], "run: no run 'secnd'; did you mean 'second'?"),
+        (
+            ["first", "other"],
+            "first was trained on digits 1x8x8 (train, 100 pictures), and other on mnist 1x8x8 (train, ",
+        ),
+        (["first", "model=gan,lsgan"], "model=gan,lsgan: settings train new runs, and cannot stand beside runs"),
+        (["model=gan", "dataset=random"], "compare: these settings make one run; give several values"),
+        (["first", "second", "out=a.png"], "out: a.png: the page is HTML; end the name in .html"),
+        (["modle=gan,lsgan", "dataset=random"], "modle: no such key; did you mean 'model'?"),
+        (["first", "second", "evaluate=true"], "ckpt: last is not in outputs/first; there are: none yet"),
+        (["first", "second", "n=many"], "n=many: "),
+    ],
+)
+def test_what_compare_refuses(outputs, words, told, capsys):
+    make_run(outputs, "first", settings_of("gan"), fd=30.0)
+    make_run(outputs, "second", settings_of("lsgan"), fd=20.0)
+    make_run(outputs, "other", settings_of("gan", dataset="mnist"), fd=20.0)
+    assert cli.main(["compare", *words]) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_settings_are_trained_and_compared(outputs, capsys):
+    words = ["images=64", "seed=1,2", "loss=least_squares,hinge", "evaluate_every=null", "name=s"]
+    assert cli.main(["compare", *SMALL, *words]) == 0
+    told = capsys.readouterr().out
+    assert "gan loss=least_squares" in told
+    lines = list(csv.DictReader((outputs / "s" / "compare.csv").read_text().splitlines()))
+    assert sorted((line["model"], line["seeds"]) for line in lines) == [
+        ("gan loss=hinge", "1 2"),
+        ("gan loss=least_squares", "1 2"),
+    ]
+    assert (outputs / "s" / "compare.html").exists()
+    assert cli.main(["compare", "s"]) == 0  # a sweep's folder stands for its runs
+    assert cli.main(["compare", *(f"s/{path.name}" for path in (outputs / "s").iterdir() if path.is_dir())]) == 0
+
+
+def test_minutes_end_a_training(outputs):
+    from ganctl import api
+
+    done = api.train(*SMALL, "images=1M", "minutes=0.01", "checkpoint_every=null", "sample_every=null")
+    assert 0 < done["images_seen"] < 1_000_000
+    assert done["seconds"] >= 0.6
