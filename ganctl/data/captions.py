@@ -1,7 +1,7 @@
 """Pictures with captions: a folder or zip with a table or text files, and synthetic ones for smoke tests."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import torch
@@ -16,9 +16,9 @@ from ganctl.data.pictures import Crop, Frame
 from ganctl.data.roots import source_at
 from ganctl.data.sources import Listing, Source
 from ganctl.data.spreadsheet import AUTO, check_encoding
-from ganctl.data.wording import Columns, Wording, label_names, wording
+from ganctl.data.wording import Columns, Wording, combinations, wording
 from ganctl.errors import UserError
-from ganctl.text import as_bytes
+from ganctl.text import as_bytes, as_texts
 
 LONGEST = 4096  # bytes of a caption
 logger = logging.getLogger(__name__)
@@ -46,6 +46,10 @@ class CaptionTable(Table):
         caption = self.captions[self.starts[indices] + chosen].long()
         pictures = self.pictures.batch(indices, generator)
         return Captioned(pictures.image, pictures.label, caption=caption.to(pictures.image.device))
+
+    def first_captions(self, indices: Tensor) -> list[str]:
+        """The first caption of each of these pictures."""
+        return as_texts(self.captions[self.starts[indices]])
 
     def held_out(self) -> "CaptionTable | None":
         return self.rest
@@ -91,13 +95,22 @@ class Captions(Dataset):
         self.root, self.longest, self.flip, self.on_error = root, longest, flip, on_error
 
     def describe(self) -> Description:
-        names = label_names(self.wording.values)
+        names = tuple(map(" ".join, self.classes))
         return Description(self.frame.shape, len(names), len(self.training), names)
 
     def open(self, device: torch.device) -> Table:
         others = self.wording.pictures(test=True)
         held_out = self.part(others, device, flip=False) if others else None
         return self.part(self.training, device, self.flip, held_out)
+
+    def aspects(self) -> Mapping[str, tuple[int, ...]]:
+        columns = zip(*self.classes, strict=True)
+        return {name: numbered(values) for name, values in zip(self.columns.attributes, columns, strict=True)}
+
+    @property
+    def classes(self) -> list[tuple[str, ...]]:
+        """What the labels stand for: combinations of values of the attributes; empty without attributes."""
+        return combinations(self.wording.values)
 
     @cached_property
     def source(self) -> Source:
@@ -149,8 +162,14 @@ class Captions(Dataset):
         """[N] numbers of the combinations of attributes, where there are any."""
         if not self.columns.attributes:
             return None
-        known = {name: number for number, name in enumerate(label_names(self.wording.values))}
-        return torch.tensor([known[" ".join(self.wording.values[name])] for name in names])
+        known = {values: number for number, values in enumerate(self.classes)}
+        return torch.tensor([known[self.wording.values[name]] for name in names])
+
+
+def numbered(values: Sequence[str]) -> tuple[int, ...]:
+    """Each value's number among all different ones, sorted."""
+    known = sorted(set(values))
+    return tuple(map(known.index, values))
 
 
 COLOURS = {"red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1), "white": (1, 1, 1)}
@@ -171,6 +190,10 @@ class RandomCaptions(Dataset):
     def describe(self) -> Description:
         names = tuple(f"{place} {colour}" for place in PLACES for colour in COLOURS)
         return Description(self.shape, len(names), self.count, names)
+
+    def aspects(self) -> Mapping[str, tuple[int, ...]]:
+        colours = tuple(range(len(COLOURS)))
+        return {"place": (0,) * len(COLOURS) + (1,) * len(COLOURS), "colour": colours * len(PLACES)}
 
     def open(self, device: torch.device) -> Table:
         labels = torch.arange(self.count) % (len(PLACES) * len(COLOURS))

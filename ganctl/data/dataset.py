@@ -1,7 +1,7 @@
 """What every dataset promises: a cheap description, then a table of uint8 pictures that deals batches."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -41,6 +41,10 @@ class Dataset(ABC):
     @abstractmethod
     def describe(self) -> Description:
         """Shape, classes and count. Lists files at most; opens no picture and loads nothing from the network."""
+
+    def aspects(self) -> Mapping[str, tuple[int, ...]]:
+        """Where a class says several things at once (a shape, a colour): each -> the number of its value, by class."""
+        return {}
 
     @abstractmethod
     def open(self, device: torch.device) -> "Table":

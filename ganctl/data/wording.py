@@ -148,6 +148,6 @@ def captions_in(text: str) -> Iterator[str]:
     return filter(None, map(tidied, text.splitlines()))
 
 
-def label_names(wordings: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
-    """Every combination of values that occurs, sorted: "circle red", ..."""
-    return tuple(sorted({" ".join(values) for values in wordings.values() if values}))
+def combinations(values: Mapping[str, tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Every combination of attributes that occurs, sorted: (circle, black), (circle, blue), ..."""
+    return sorted({each for each in values.values() if each})

@@ -38,7 +38,8 @@ class Found:
 class Panel:
     """extractor: for fd, kd, is, pr. classifier: for coverage and conditional; None where the data has no classes.
 
-    count: samples drawn. reference: real pictures that they are held against, at most.
+    count: samples drawn. reference: real pictures that they are held against, at most. aspects: what a class says
+    (`Dataset.aspects`), each of which then has a conditional accuracy of its own.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Panel:
         seed: int = 0,
         device: torch.device | str = "cpu",
         averaged: bool = True,
+        aspects: Mapping[str, tuple[int, ...]] | None = None,
     ) -> None:
         self.reals, self.metrics, self.count, self.seed = reals, tuple(metrics), count, seed
         self.extractor, self.classifier, self.device = extractor, classifier, torch.device(device)
@@ -62,6 +64,9 @@ class Panel:
         self.real = sheet(reals.batches(self.rows), self.eyes, self.device)
         self.population = reals.labels(reals.order()) if classifier else None  # all labels: rare classes count
         self.wished = labels_to_wish(self.real.label, count)
+        captions = reals.captions(self.rows)
+        self.texts = None if captions is None else [captions[row % len(captions)] for row in range(count)]
+        self.aspects = {name: torch.tensor(numbers) for name, numbers in (aspects or {}).items()}
         self.contract = self.terms(averaged)
         self.floors = self.measure_floors()
 
@@ -92,7 +97,7 @@ class Panel:
         """Conditions of one score: on features, on the classifier's classes, or straight on pixels."""
         if key in OF_FEATURES:
             return self.contract
-        if key in OF_CLASSES and self.classifier is not None:
+        if key.partition("/")[0] in OF_CLASSES and self.classifier is not None:
             eye = self.classifier
             return replace(self.contract, extractor=eye.name, extractor_id=eye.identity, resizer=eye.resizer)
         resizer = "none up to 32x32, else bilinear, antialiased, to 32x32"
@@ -131,11 +136,13 @@ class Panel:
             values |= {"covered": Measured(shown.covered), "modes": Measured(shown.modes), "kl": Measured(shown.kl)}
         if "conditional" in metrics and samples.label is not None:
             values["conditional"] = Measured(conditional_accuracy(predicted, samples.label))
+            for name, of in self.aspects.items():
+                values[f"conditional/{name}"] = Measured(conditional_accuracy(of[predicted], of[samples.label]))
         return Found(values, shown)
 
     def sheet_of(self, game: Generative) -> Sheet:
         """The samples that are scored: the same inputs each time. Raises NotFinite where one is not a number."""
-        samples = drawn(game, self.count, self.wished, self.seed, self.device)
+        samples = drawn(game, self.count, self.wished, self.seed, self.device, self.texts)
         return sheet(samples, self.eyes, self.device)
 
     def evaluate(self, game: Generative, images_seen: int) -> Evaluation:
@@ -148,7 +155,7 @@ class Panel:
     def nearest_sheet(self, game: Generative, rows: int = 10, columns: int = 5) -> np.ndarray:
         """The samples that lie nearest to training pictures, each followed by those: [H, W, 3] uint8."""
         with isolated():
-            drawing = drawn(game, self.count, self.wished, self.seed, self.device)
+            drawing = drawn(game, self.count, self.wished, self.seed, self.device, self.texts)
             samples = torch.cat([pixels.cpu() for pixels, _ in islice(drawing, -(-MOST // BATCH))])[:MOST]
         distances, indices = nearest(thumbnail(samples), self.real.thumbnails, columns)
         picked = []
@@ -161,7 +168,9 @@ class Panel:
         """Values with their names, floors and conditions."""
         made = []
         for key, measured in values.items():
-            name = self.extractor.title(NAMES[key]) if key in OF_FEATURES else NAMES[key]
+            general, _, aspect = key.partition("/")
+            name = self.extractor.title(NAMES[key]) if key in OF_FEATURES else NAMES[general]
+            name += f": {aspect}" if aspect else ""
             floor = self.floors[key].value if key in self.floors else None
             made.append(Score(key, name, measured.value, self.contract_of(key), floor, measured.spread))
         return tuple(made)

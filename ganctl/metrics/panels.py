@@ -114,6 +114,7 @@ def picture_panel(reals: Reals, dataset: Dataset, wanted: Wanted, device: torch.
         seed=wanted.seed,
         device=device,
         averaged=wanted.averaged,
+        aspects=dataset.aspects(),
     )
 
 

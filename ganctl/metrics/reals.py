@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ganctl.data.captions import CaptionTable
 from ganctl.data.dataset import Description, Table, TensorTable
 from ganctl.data.stacked import StackedTable
 from ganctl.errors import UserError
@@ -35,9 +36,10 @@ class Reals:
 
     def look(self, rows: Tensor) -> tuple[Tensor, Tensor | None]:
         """One batch. Raises UserError for data that holds no single pictures."""
-        if isinstance(self.table, TensorTable):
-            labels = self.table.labels
-            pixels = self.table.pixels(rows.to(self.table.rows.device))
+        table = self.table.pictures if isinstance(self.table, CaptionTable) else self.table
+        if isinstance(table, TensorTable):
+            labels = table.labels
+            pixels = table.pixels(rows.to(table.rows.device))
             return pixels, None if labels is None else labels[rows.to(labels.device)]
         batch = self.table.batch(rows, torch.Generator().manual_seed(0))
         image = getattr(batch, "image", None)
@@ -52,6 +54,10 @@ class Reals:
             return None if held is None else held[rows.to(held.device)].cpu()
         found = [labels.cpu() for _, labels in self.batches(rows) if labels is not None]
         return torch.cat(found) if found else None
+
+    def captions(self, rows: Tensor) -> list[str] | None:
+        """A caption of each; None for data without."""
+        return self.table.first_captions(rows) if isinstance(self.table, CaptionTable) else None
 
     @property
     def classes(self) -> int:

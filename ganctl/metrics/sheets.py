@@ -7,13 +7,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ganctl.data.batch import Captioned
 from ganctl.errors import NotFinite
 from ganctl.games.game import Generative, Wish
+from ganctl.loading import repeatable
 from ganctl.metrics.extractors import Extractor, Features, finite
 from ganctl.metrics.isolation import isolated
 from ganctl.metrics.random_features import SIDE, shrink
 from ganctl.pictures import to_bytes
-from ganctl.sampling import repeatable
 
 BATCH = 250  # samples drawn at once
 Batches = Iterable[tuple[Tensor, Tensor | None]]
@@ -66,8 +67,12 @@ def thumbnail(pixels: Tensor) -> Tensor:
     return pixels if max(pixels.shape[2:]) <= SIDE else shrink(pixels).to(torch.uint8)
 
 
-def request(game: Generative, count: int, label: Tensor | None, seed: int) -> tuple[object, Tensor | None]:
-    """Inputs of `count` pictures with these labels; without them where the game takes none."""
+def request(
+    game: Generative, count: int, label: Tensor | None, seed: int, texts: Sequence[str] | None = None
+) -> tuple[object, Tensor | None]:
+    """Inputs of `count` pictures with these labels, or captions that say so; without where the game takes none."""
+    if texts is not None and issubclass(game.batches, Captioned):
+        return game.request(Wish(count, text=texts), torch.Generator().manual_seed(seed)), label
     if label is not None:
         try:
             return game.request(Wish(count, label=label), torch.Generator().manual_seed(seed)), label
@@ -77,10 +82,16 @@ def request(game: Generative, count: int, label: Tensor | None, seed: int) -> tu
 
 
 def drawn(
-    game: Generative, count: int, label: Tensor | None, seed: int, device: torch.device, batch_size: int = BATCH
+    game: Generative,
+    count: int,
+    label: Tensor | None,
+    seed: int,
+    device: torch.device,
+    texts: Sequence[str] | None = None,
+    batch_size: int = BATCH,
 ) -> Iterator[tuple[Tensor, Tensor | None]]:
     """Samples as bytes with the labels wished for. Raises NotFinite at the end, with the number of bad ones."""
-    inputs, wished = request(game, count, label, seed)
+    inputs, wished = request(game, count, label, seed, texts)
     done = bad = 0
     for piece in inputs.split(batch_size):  # type: ignore[attr-defined]
         images = painted(game, piece.map(lambda value: value.to(device)), device)
