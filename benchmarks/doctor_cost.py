@@ -64,9 +64,8 @@ def main() -> None:
             print(rows[-1], flush=True)
     choice.out.mkdir(parents=True, exist_ok=True)
     path = choice.out / f"doctor_cost-{date.today().isoformat()}.json"
-    path.write_text(
-        json.dumps({"torch": torch.__version__, "clock": "process time, one thread", "rows": rows}, indent=1) + "\n"
-    )
+    content = {"torch": torch.__version__, "clock": "process time, one thread", "rows": rows}
+    path.write_text(json.dumps(content, indent=1) + "\n")
     print(path)
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.utils.tensorboard  # noqa: F401 - once, here, not in every child
+import torch.utils.tensorboard
 
 from ganctl import training
 from ganctl.config import compose, prepare

@@ -13,14 +13,13 @@ from ganctl.doctor.advice import advise
 from ganctl.doctor.examination import Examination
 from ganctl.doctor.history import Diagnosis, append, rewind
 from ganctl.doctor.rules import Verdict, diagnose
-from ganctl.doctor.signals import Signals
+from ganctl.doctor.signals import Signals, from_window
 from ganctl.doctor.view import View
 from ganctl.errors import NotFinite
 from ganctl.module import GameModule
 
 log = logging.getLogger("ganctl")
 PATIENCE = 3  # red checks in a row, after which a training that may be stopped is stopped
-WATCHED = ("real", "fake", "wins", "gradient")  # in the recorder's rows, beside the losses
 
 
 class Doctor(pl.Callback):
@@ -72,7 +71,7 @@ class Doctor(pl.Callback):
             log.warning("The doctor's check at %s images failed (%s); training goes on", module.images_seen, error)
             log.debug("check failed", exc_info=error)
             return
-        self.conclude(signals(module, self.recorder.latest, measured), trainer)
+        self.conclude(from_window(module.images_seen, module.rounds, self.recorder.latest, **measured), trainer)
 
     def conclude(self, seen: Signals, trainer: pl.Trainer) -> None:
         """Judge, write, tell."""
@@ -96,19 +95,6 @@ class Doctor(pl.Callback):
         for logger in trainer.loggers:
             if isinstance(logger, pl.loggers.TensorBoardLogger):
                 logger.experiment.add_text("doctor", line, found.images)
-
-
-def signals(module: GameModule, window: Mapping[str, float], measured: Mapping[str, Any]) -> Signals:
-    """The recorder's last window and what was measured now, together."""
-    parts = {name: name.rpartition("/") for name in window}
-    return Signals(
-        images_seen=module.images_seen,
-        rounds=module.rounds,
-        wins=window.get("discriminator/wins"),
-        gradients={turn: window[name] for name, (turn, _, what) in parts.items() if what == "gradient"},
-        losses={name: window[name] for name, (_, _, what) in parts.items() if what not in WATCHED},
-        **measured,
-    )
 
 
 def sentence(found: Diagnosis) -> str:

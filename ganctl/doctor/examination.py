@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from ganctl.data.batch import Images
+from ganctl.data.batch import Images, Tensors
 from ganctl.data.dataset import Table
 from ganctl.doctor.signals import Facts
 from ganctl.games.game import Game, Generative
@@ -20,7 +20,7 @@ from ganctl.networks.interfaces import Growing
 SAMPLES = 256  # drawn at each check, always from the same inputs
 REALS = 1_024  # of the data, at most, that samples are held against
 SIDE = 32  # pixels at which pictures are compared
-FEWEST = 8  # pictures, under which distances mean nothing
+FEWEST = 3  # pictures, under which there are no distances to compare
 MOST_CLASSES = 30  # with more, 256 samples cannot tell which are missing
 SEED = 20_170_204  # any fixed number
 TINY = 1e-8
@@ -58,11 +58,17 @@ class Examination:
         shown = names or tuple(map(str, range(classes)))
         self.facts = Facts(
             pictures=len(table),
-            spread=None if self.reals is None else self.reals.apart / self.reals.rows.shape[1] ** 0.5,
+            spread=self.spread(table),
             names=shown if self.classes else (),
             expected=self.share(self.reals.label) if self.classes and self.reals else (),
             weights={turn.name: sum(p.numel() for p in turn.parameters()) for turn in game.turns()},
         )
+
+    def spread(self, table: Table) -> float | None:
+        """Of the real pictures; 0 where there are too few to differ, None where the table deals no single pictures."""
+        if self.reals is not None:
+            return self.reals.apart / self.reals.rows.shape[1] ** 0.5
+        return 0.0 if isinstance(first(table, 1), Images) else None
 
     def labelled(self) -> bool:
         """Whether each real picture has one class."""
@@ -142,14 +148,19 @@ def growing(game: Game) -> bool:
 
 def reals_of(table: Table) -> Reals | None:
     """A fixed part of the table, spread over all of it; None where it deals no single pictures."""
-    order = torch.randperm(len(table), generator=torch.Generator().manual_seed(SEED))[:REALS]
-    with isolated():
-        batch = table.batch(order, torch.Generator().manual_seed(SEED))
+    batch = first(table, REALS)
     if not isinstance(batch, Images) or len(batch) < FEWEST:
         return None
     rows = flattened(batch.image)
     apart, lonely = float(torch.pdist(rows).mean()), float(nearest_other(rows).median())
     return Reals(batch.image, batch.label, rows, apart, lonely, contrast=float(rows.std(1).mean()))
+
+
+def first(table: Table, count: int) -> Tensors:
+    """The first pictures of a fixed order that is spread over all of the table."""
+    order = torch.randperm(len(table), generator=torch.Generator().manual_seed(SEED))[:count]
+    with isolated():
+        return table.batch(order, torch.Generator().manual_seed(SEED))
 
 
 def flattened(images: Tensor) -> Tensor:

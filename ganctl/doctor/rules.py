@@ -40,11 +40,11 @@ def bad_data(view: View) -> Verdict | None:
     facts = view.facts
     if facts.spread is None:
         return None
-    if facts.spread < at.SAME:
-        return Verdict("data problem", "red", "All training pictures are the same: there is nothing to learn.")
     if facts.pictures < at.SCARCE_PICTURES:
         words = f"Only {facts.pictures} pictures to learn from (usual: 1,000 and more): they will be learned by heart."
         return Verdict("data problem", "red", words)
+    if facts.spread < at.SAME:
+        return Verdict("data problem", "red", "All training pictures are the same: there is nothing to learn.")
     return None
 
 

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+WATCHED = ("real", "fake", "wins", "gradient")  # in the recorder's rows, beside the losses
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -47,6 +49,19 @@ class Signals:
         known = {each.name for each in fields(cls)}
         values = {name: value for name, value in stored.items() if name in known}
         return cls(**{**values, "shares": tuple(values.get("shares") or ())})
+
+
+def from_window(images_seen: int, rounds: int, window: Mapping[str, float], **measured: Any) -> Signals:
+    """The losses' window `turn/name` -> mean, as the recorder keeps it, and what was measured beside it."""
+    parts = {name: name.rpartition("/") for name in window}
+    return Signals(
+        images_seen,
+        rounds,
+        wins=window.get("discriminator/wins"),
+        gradients={turn: window[name] for name, (turn, _, what) in parts.items() if what == "gradient"},
+        losses={name: window[name] for name, (_, _, what) in parts.items() if what not in WATCHED},
+        **measured,
+    )
 
 
 def plain(value: Any) -> Any:

@@ -21,6 +21,7 @@ class View:
     history: Sequence[Signals]
     facts: Facts
     images: int
+    alone: bool = False  # samples were looked at once only, so that no trend can be told
 
     @property
     def last(self) -> Signals:
@@ -55,7 +56,9 @@ class View:
     def improving(self) -> bool:
         """Whether the gap is clearly smaller than RECENT checks before; with too few checks to tell, yes."""
         now, before = self.recent("gap"), self.values("gap", self.warm[-2 * at.RECENT : -at.RECENT])
-        return now is not None and (not before or now < at.IMPROVING * median(before))
+        if now is None or not before:
+            return now is not None and not self.alone
+        return now < at.IMPROVING * median(before)
 
     @property
     def stuck(self) -> bool:
