@@ -6,6 +6,7 @@ From Python, or a notebook:
     result = ganctl.train("model=dcgan", "dataset=mnist", images="50k")   # the words of the command line
     pictures = ganctl.load(result["folder"]).sample(64, seed=0)           # [64, 1, 32, 32] in [-1, 1]
     ganctl.save_grid(pictures, "digits.png")
+    outputs = ganctl.load_translator("outputs/facades").translate(inputs)   # [B, C, H, W] in [-1, 1], both
 """
 
 from typing import TYPE_CHECKING, Any
@@ -15,10 +16,17 @@ if TYPE_CHECKING:
     from ganctl.api import train as train
     from ganctl.sampling import load as load
     from ganctl.sampling import save_grid as save_grid
+    from ganctl.translating import load_translator as load_translator
 
 __version__ = "0.1.0"
 
-WHERE = {"train": "ganctl.api", "resume": "ganctl.api", "load": "ganctl.sampling", "save_grid": "ganctl.sampling"}
+WHERE = {
+    "train": "ganctl.api",
+    "resume": "ganctl.api",
+    "load": "ganctl.sampling",
+    "save_grid": "ganctl.sampling",
+    "load_translator": "ganctl.translating",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -20,9 +20,8 @@ from ganctl.data.sources import Listing, Source
 from ganctl.data.splits import apart, check_share
 
 Hole = Literal["center", "random"]
-Maker = Callable[
-    [Tensor, torch.Generator], Pairs
-]  # target [B, C, H, W] in [-1, 1] -> both; chance on the CPU
+Maker = Callable[[Tensor, torch.Generator], Pairs]
+"""target [B, C, H, W] in [-1, 1] -> it and its source; all chance is drawn from the generator, on the CPU."""
 
 
 def greyed(target: Tensor, generator: torch.Generator) -> Pairs:
