@@ -84,7 +84,7 @@ class Examination:
 
     def measure(self, game: Game, device: torch.device) -> dict[str, Any]:
         """Fields of `Signals`: those that samples tell, and the discriminator's word on unseen pictures."""
-        if not self.fits or self.reals is None or growing(game):
+        if not self.fits or self.reals is None or self.reals.apart < TINY or growing(game):
             return {}
         assert isinstance(game, Generative)  # else nothing fits
         playing = game.training

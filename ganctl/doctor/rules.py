@@ -73,7 +73,7 @@ def divergence(view: View) -> Verdict | None:
         return Verdict("diverged", "red", words)
     if gap is None or best is None or gap <= at.BAD_GAP:
         return None
-    if gap > at.APART * best:
+    if gap > at.APART * best and not view.below("diversity", at.NO_VARIETY):
         words = f"What was learned is lost: the gap to the data is {gap:.2f}, and was {best:.2f} (normal: falling)."
         return Verdict("diverged", "red", words)
     if view.above("diversity", at.WILD) and not view.improving:
@@ -99,13 +99,13 @@ def weak_discriminator(view: View) -> Verdict | None:
 
 def copies(view: View) -> Verdict | None:
     """Samples that are all but equal: no healthy recipe makes any, at any time after its start."""
-    if not view.above("duplicates", at.COPIES) and not view.below("neighbours", at.CROWDED):
+    crowded = view.above("duplicates", at.COPIES) or view.below("neighbours", at.CROWDED)
+    if not crowded and not view.below("diversity", at.ALL_ALIKE):
         return None
-    words = (
-        f"The generator repeats itself: {view.recent('duplicates'):.0%} of the samples have a near copy (normal: under "
-        f"5 %), their variety is {view.recent('diversity'):.0%} of the data's (normal: 85-110 %){view.missing_words()}."
-    )
-    return Verdict("mode collapse", "red", words)
+    share = view.recent("duplicates")
+    near = "" if share is None else f"{share:.0%} of the samples have a near copy (normal: under 5 %), "
+    variety = f"their variety is {view.recent('diversity'):.0%} of the data's (normal: 85-110 %)"
+    return Verdict("mode collapse", "red", f"The generator repeats itself: {near}{variety}{view.missing_words()}.")
 
 
 def vanishing(view: View) -> Verdict | None:

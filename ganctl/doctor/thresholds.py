@@ -23,6 +23,7 @@ BLANK = 0.1  # contrast of samples without a picture on them
 APART = 3.0  # times the best gap: what was learned is lost
 WILD = 1.3  # variety beyond the data's
 LITTLE_VARIETY, NO_VARIETY = 0.6, 0.3
+ALL_ALIKE = 0.05  # variety that even a training that has just begun exceeds
 CROWDED = 0.1  # distance of neighbours
 COPIES = 0.05  # share of near copies
 HALF_THE_CLASSES = 0.5
