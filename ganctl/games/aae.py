@@ -81,7 +81,7 @@ def refuse_strange_critics(critic: CodeDiscriminator, encoder: Encoder, penaltie
     """Raise ValueError for a discriminator of other codes, and for penalties that mean nothing on codes."""
     if critic.code_size != encoder.code_size:
         raise ValueError(
-            f"discriminator: takes codes of {critic.code_size} numbers; the encoder's: {encoder.code_size}"
+            f"discriminator: takes codes of {critic.code_size} numbers; the encoder gives {encoder.code_size}"
         )
     moving = [type(penalty).__name__ for penalty in penalties if isinstance(penalty, Consistency)]
     if moving:
