@@ -27,6 +27,7 @@ class Gallery(pl.Callback):
             if path.stem.isdigit() and int(path.stem) > module.images_seen:
                 path.unlink(missing_ok=True)
         if module.rounds == 0:
+            self.explain(trainer, module)
             self.save(trainer, module)
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: GameModule, *_: Any) -> None:  # type: ignore[override]
@@ -37,6 +38,13 @@ class Gallery(pl.Callback):
     def on_train_end(self, trainer: pl.Trainer, module: GameModule) -> None:  # type: ignore[override]
         if trainer.is_global_zero:
             save_animation(sorted(self.folder.glob("[0-9]*.png")), self.folder / "progress.gif")
+
+    def explain(self, trainer: pl.Trainer, module: GameModule) -> None:
+        """captions.txt: what each row of the sheets is made from, where the game says so."""
+        legend = module.game.legend(self.inputs)
+        if legend and trainer.is_global_zero:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            (self.folder / "captions.txt").write_text("".join(f"{line}\n" for line in legend), encoding="utf-8")
 
     def save(self, trainer: pl.Trainer, module: GameModule) -> Path | None:
         """Draw and write one sheet; NotFinite if a picture is not."""

@@ -16,7 +16,7 @@ from ganctl.losses.adversarial import AdversarialLoss
 from ganctl.losses.regularizers import Critique, Regularizer, full_precision
 from ganctl.networks.augment import Augment
 from ganctl.networks.interfaces import CaptionPainter, Discriminator, Painting, TextEncoder
-from ganctl.text import as_bytes, folded
+from ganctl.text import as_bytes, as_texts, folded
 
 REMEMBERED, LONGEST = 64, 256  # captions that a game keeps of its latest batch, and their bytes
 COLUMNS = 8  # pictures of each caption in a sheet
@@ -213,6 +213,9 @@ class CaptionedGame(Generative):
 
     def sheet_columns(self) -> int | None:
         return COLUMNS
+
+    def legend(self, inputs: CaptionInputs) -> list[str]:
+        return as_texts(inputs.caption[::COLUMNS])
 
     def rehearse(self, generator: torch.Generator) -> None:
         device = next(self.generator.parameters()).device

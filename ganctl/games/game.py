@@ -109,6 +109,10 @@ class Game(nn.Module, ABC):
         """Pictures in a row of `sheet`, where a row means something; None leaves it to the trainer."""
         return None
 
+    def legend(self, inputs: Any) -> Sequence[str]:
+        """What each row of `sheet` was made from, in words; nothing where that says nothing."""
+        return ()
+
     def inherits(self) -> Mapping[str, str]:
         """With `init_from=RUN`: attributes (modules) that begin as that run's -> their names there."""
         return {name: name for name in self.averaged()}
