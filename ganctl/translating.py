@@ -53,6 +53,14 @@ class Interpreter:
         if image.dim() != 4 or image.shape[1] != self.channels:
             raise UserError(f"image: {list(image.shape)}; must be [B, {self.channels}, H, W]")
         label = self.label(target, len(image))
+        if not self.game.any_size:
+            return through(self.trained_size, lambda small: self._translated(small, direction, label, batch_size))(
+                image
+            )
+        return self._translated(image, direction, label, batch_size)
+
+    def _translated(self, image: Tensor, direction: str | None, label: Tensor | None, batch_size: int) -> Tensor:
+        """Batch by batch."""
         labels = [None] * len(image) if label is None else label.split(batch_size)
         pieces = zip(image.split(batch_size), labels, strict=False)
         return torch.cat([self._made(piece, direction, label) for piece, label in pieces])

@@ -8,6 +8,8 @@ from ganctl.commands.arguments import option, parse
 from ganctl.errors import GanctlError, UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
     from ganctl.picturefiles import Make, Report
@@ -40,7 +42,11 @@ class Arguments:
 
 def run(argv: list[str]) -> int:
     """Translate and write; prints how many. Returns the exit code."""
-    arguments = parse(Arguments, argv, "translate")
+    return carry_out(parse(Arguments, argv, "translate"), "translate")
+
+
+def carry_out(arguments: Arguments, command: str, demand: "Callable[[Interpreter], None]" = lambda _: None) -> int:
+    """The work of `command`; `demand` raises UserError for runs that it is not about."""
     from ganctl import picturefiles
     from ganctl.translating import load_translator
 
@@ -49,6 +55,7 @@ def run(argv: list[str]) -> int:
     device: Any = int(arguments.device) if arguments.device.isdigit() else arguments.device
     plugins = [name for name in arguments.plugins.strip("[]").split(",") if name]
     translator = load_translator(arguments.run, arguments.ckpt, ema=arguments.ema, device=device, plugins=plugins)
+    demand(translator)
     report = picturefiles.process(
         inputs,
         outputs,
@@ -57,7 +64,7 @@ def run(argv: list[str]) -> int:
         batch_size=arguments.batch_size,
         background=translator.config["dataset"].get("background", "white"),
     )
-    tell(report, arguments.out, f"{translator.path.name}, {translator.images_seen:,} images seen")
+    tell(report, arguments.out, command, f"{translator.path.name}, {translator.images_seen:,} images seen")
     return 0
 
 
@@ -71,7 +78,7 @@ def maker(translator: "Interpreter", arguments: Arguments) -> "Make":
     return make if arguments.size == "own" else through(translator.trained_size, make)
 
 
-def tell(report: "Report", out: str, how: str) -> None:
+def tell(report: "Report", out: str, command: str, how: str) -> None:
     """How many were written, and which were not. Raises UserError or GanctlError where there is none."""
     skipped = [f"{name!r} ({why})" for name, why in report.skipped.items()]
     more = f" and {len(skipped) - TOLD:,} more" if len(skipped) > TOLD else ""
@@ -80,7 +87,7 @@ def tell(report: "Report", out: str, how: str) -> None:
         kind = UserError if len(skipped) == 1 else GanctlError
         raise kind(f"in: not one of {len(skipped):,} pictures could be taken: {names}")
     if skipped:
-        print(f"ganctl translate: {len(skipped):,} skipped: {names}", file=sys.stderr)
+        print(f"ganctl {command}: {len(skipped):,} skipped: {names}", file=sys.stderr)
     if report.written:
         many = len(report.written) > 1
         print(f"{out if many else report.written[0]}  ({len(report.written):,} picture{'s' * many}; {how})")

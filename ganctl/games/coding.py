@@ -27,6 +27,7 @@ class Coding(Generative, Translating):
     """An encoder and a decoder; the rules of learning differ from game to game."""
 
     directions = ("reconstruct",)
+    any_size = False  # a code has one length
 
     def __init__(self, encoder: Encoder, decoder: Generator, prior: Prior) -> None:
         super().__init__()

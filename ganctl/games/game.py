@@ -158,6 +158,7 @@ class Translating(ABC):
     """Beside Game: pictures in, pictures out. Networks handle any picture size, padding where they must."""
 
     directions: tuple[str, ...] = ("forward",)
+    any_size: bool = True  # False: only pictures of the size that it was trained on
 
     @abstractmethod
     def translate(self, image: Tensor, task: Task) -> Tensor:
