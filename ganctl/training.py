@@ -177,13 +177,13 @@ class Session:
     def prepare(self, dataset: Dataset, table: Table, game: Game) -> None:
         """The callbacks, in the order in which a round's end meets them."""
         trainer, images = self.settings["trainer"], self.images
-        count = trainer["preview"]
+        columns = game.sheet_columns() or COLUMNS
+        count = trainer["preview"] - (trainer["preview"] % columns if trainer["preview"] > columns else 0)  # whole rows
         shown = fixed(table.held_out() or table, count)
         inputs = game.preview(shown, count, torch.Generator().manual_seed(self.settings["seed"]))
         self.reporting = Reporting(self.run)
         self.stopping = Stopping(images, self.settings.get("minutes"), lambda: self.reporting.seconds)
         self.recorder = Recorder(self.run.metrics_file, trainer["log_every"])
-        columns = game.sheet_columns() or COLUMNS
         self.gallery = Gallery(self.run.samples, inputs, interval(self.settings["sample_every"]), columns)
         stateful: dict[str, pl.Callback] = {"recorder": self.recorder}
         every, keep = interval(self.settings["checkpoint_every"]), self.settings["keep"]
