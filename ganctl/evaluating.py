@@ -9,14 +9,16 @@ import numpy as np
 
 from ganctl.build import build
 from ganctl.data.dataset import Dataset
-from ganctl.errors import GanctlError
+from ganctl.errors import GanctlError, UserError
+from ganctl.games.game import Generative
+from ganctl.loading import Loaded, load_game
 from ganctl.metrics.evaluation import FILE, Evaluation, append
+from ganctl.metrics.pairpanel import PairPanel
 from ganctl.metrics.panel import Panel
 from ganctl.metrics.panels import Judge, Wanted, panel_of
 from ganctl.metrics.pointpanel import PointPanel
 from ganctl.pictures import save_picture
 from ganctl.runs import run_around
-from ganctl.sampling import Sampler, load
 
 NOTHING = Wanted()
 
@@ -56,27 +58,40 @@ def evaluate(
     device: Any = "auto",
     plugins: Sequence[str] = (),
 ) -> Evaluated:
-    """Load, draw, score; nothing is written. Arguments are those of `ganctl.sampling.load`. Raises UserError.
+    """Load, draw, score; nothing is written. Arguments are those of `ganctl.loading.load_game`. Raises UserError.
 
     shares = evaluate("outputs/first", wanted=Wanted(metrics=["coverage"], count=1000)).evaluation.histogram
     """
-    sampler = load(run, ckpt, ema=wanted.averaged, device=device, plugins=plugins)
-    judge = judge_of(sampler, wanted, plugins)
-    found = replace(judge.evaluate(sampler.game, sampler.images_seen), checkpoint=sampler.path.name)
-    return Evaluated(found, sampler.path, pictures_of(judge, sampler, wanted))
+    loaded = load_game(run, ckpt, ema=wanted.averaged, device=device, plugins=plugins)
+    judge = judge_of(loaded, wanted, plugins)
+    found = replace(judge.evaluate(loaded.game, loaded.images_seen), checkpoint=loaded.path.name)
+    return Evaluated(found, loaded.path, pictures_of(judge, loaded, wanted))
 
 
-def judge_of(sampler: Sampler, wanted: Wanted, plugins: Sequence[str] = ()) -> Judge:
+def judge_of(loaded: Loaded, wanted: Wanted, plugins: Sequence[str] = ()) -> Judge:
     """The panel for the data that a checkpoint's config names."""
-    dataset = build(sampler.config["dataset"], Dataset, "dataset", plugins)
-    table = dataset.open(sampler.device)
-    return panel_of(sampler.config, dataset, table, sampler.game, wanted, sampler.device)
+    settings = {**loaded.config, "dataset": tested_on(loaded.config["dataset"], wanted.test)}
+    dataset = build(settings["dataset"], Dataset, "dataset", plugins)
+    table = dataset.open(loaded.device)
+    return panel_of(settings, dataset, table, loaded.game, wanted, loaded.device)
 
 
-def pictures_of(judge: Judge, sampler: Sampler, wanted: Wanted) -> dict[str, np.ndarray]:
-    """A plot of points, or the samples beside their nearest training pictures where that was measured."""
+def tested_on(node: Mapping[str, Any], test: str | None) -> Mapping[str, Any]:
+    """A dataset's settings with other test pictures, where it can have some. Raises UserError."""
+    if test is None:
+        return node
+    if "test" not in node:
+        kind = str(node["_target_"]).rpartition(".")[2]
+        raise UserError(f"test: {test}; a run on {kind} is scored on its own data; leave test out")
+    return {**node, "test": test}
+
+
+def pictures_of(judge: Judge, loaded: Loaded, wanted: Wanted) -> dict[str, np.ndarray]:
+    """What explains the scores: a plot of points, pairs with what was made of them, or samples' nearest pictures."""
     if isinstance(judge, PointPanel) and judge.latest is not None:
         return {"points": judge.latest}
-    if isinstance(judge, Panel) and "memorisation" in judge.metrics:
-        return {"nearest": judge.nearest_sheet(sampler.game)}
+    if isinstance(judge, PairPanel) and judge.latest is not None:
+        return {"pairs": judge.latest}
+    if isinstance(judge, Panel) and "memorisation" in judge.metrics and isinstance(loaded.game, Generative):
+        return {"nearest": judge.nearest_sheet(loaded.game)}
     return {}

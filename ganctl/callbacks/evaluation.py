@@ -2,13 +2,13 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 
 from ganctl.callbacks.pace import crossed
-from ganctl.games.game import Generative
 from ganctl.metrics.contract import Score
 from ganctl.metrics.evaluation import Evaluation, append, forget
 from ganctl.metrics.isolation import isolated
@@ -104,7 +104,6 @@ class Evaluating(pl.Callback):
 def scored(judge: Judge, module: GameModule) -> Evaluation:
     """The averaged networks' evaluation, as of training."""
     average, game = module.average, module.game
-    assert isinstance(game, Generative)  # the panel was made for it
     training = game.training
     with isolated():
         average.measure(game)
@@ -114,7 +113,7 @@ def scored(judge: Judge, module: GameModule) -> Evaluation:
                 found = judge.evaluate(game, module.images_seen)
         finally:
             game.train(training)
-    return Evaluation(found.images_seen, found.scores, found.histogram, found.expected, origin="training")
+    return replace(found, origin="training")
 
 
 def better(score: Score, best: float) -> bool:

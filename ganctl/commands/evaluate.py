@@ -24,20 +24,26 @@ SHARES = ("covered", "modes")
 class Arguments:
     """Score a run's samples against its data, e.g.  ganctl evaluate run=outputs/first n=10k metrics=fd,coverage
 
-    The floor beside each score is what other real pictures reach. Results go into RUN/evaluations.jsonl.
+    Beside each score stands what other real pictures reach; of models that make pictures from pictures, what simple
+    means do. Results go into RUN/evaluations.jsonl.
     """
 
     run: str | None = option(None, "a run folder, its name, or a checkpoint file; the newest run when not given")
     ckpt: str = option("last", "last, best, or the images seen of a numbered checkpoint, such as 300k")
     metrics: str | None = option(
-        None, "with commas, of fd kd is pr coverage conditional diversity memorisation points fid kid"
+        None,
+        "with commas, of fd kd is pr coverage conditional diversity memorisation points fid kid, "
+        "or of pairs: psnr ssim l1 lpips",
     )
-    n: int | None = option(None, "samples; else 10,000 pictures, 26,000 stacked digits or 2,500 points", least=1)
+    n: int | None = option(
+        None, "samples; else 10,000 pictures, 26,000 stacked digits, 2,500 points or all pairs", least=1
+    )
     extractor: Literal["auto", "inception", "classifier", "random", "dinov2"] = option(
         "auto", "what looks at the pictures; only inception's score is the FID of papers"
     )
     weights: str | None = option(None, "Inception's weights in a file of yours")
     download: bool = option(False, "fetch weights that are not here")
+    test: str | None = option(None, "a folder of other test pictures, such as Set14; for super-resolution")
     seed: int = option(0, "of the samples", least=0)
     ema: bool = option(True, "with the averaged weights; false: those of the last round")
     device: str = option("auto", "auto, cpu, cuda, mps, idle or the number of a GPU")
@@ -60,6 +66,7 @@ def run(argv: list[str]) -> int:
         download=arguments.download,
         seed=arguments.seed,
         averaged=arguments.ema,
+        test=arguments.test,
     )
     device: Any = int(arguments.device) if arguments.device.isdigit() else arguments.device
     plugins = [name for name in arguments.plugins.split(",") if name]
@@ -101,7 +108,7 @@ def report(found: "Evaluated") -> str:
 
 def table(evaluation: "Evaluation") -> list[str]:
     """The scores, aligned."""
-    rows = [("score", "value", "real pictures", "better")]
+    rows = [("score", "value", evaluation.beside, "better")]
     for score in evaluation.scores:
         spread = f" ± {shown(score, score.spread)}" if score.spread is not None else ""
         floor = "" if score.floor is None else shown(score, score.floor)

@@ -89,8 +89,11 @@ class Crops(Table):
         source = bicubic(target, [side // self.factor for side in target.shape[2:]])
         return Pairs(source.mul_(2).sub_(1), target.mul_(2).sub_(1))
 
-    def wholes(self) -> Iterator[Pairs]:
-        """Each picture at its full size, cut at the right and below to multiples of the factor: batches of one."""
-        for picture in self.pictures:
+    def wholes(self, count: int | None = None) -> Iterator[Pairs]:
+        """Each of the first `count` pictures at its full size: batches of one.
+
+        At the right and below they are cut to multiples of the factor.
+        """
+        for picture in self.pictures[:count]:
             height, width = (side - side % self.factor for side in picture.shape[:2])
             yield self.paired(picture[None, :height, :width].to(self.device).permute(0, 3, 1, 2))

@@ -52,7 +52,7 @@ class Score:
     name: str  # as shown: FID, FD-classifier, ...
     value: float
     contract: Contract
-    floor: float | None = None  # the same score of real pictures against other real pictures
+    floor: float | None = None  # the same score of real pictures against other real ones; of pairs, of simple means
     spread: float | None = None  # standard deviation over subsets or splits
 
     @property

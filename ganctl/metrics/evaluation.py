@@ -22,6 +22,7 @@ class Evaluation:
     expected: Mapping[str, float] = field(default_factory=dict)  # class -> share of the data
     origin: Origin = "evaluate"  # while training, or by a command afterwards
     checkpoint: str = ""  # file name; empty while training
+    beside: str = "real pictures"  # what the floors are the scores of
 
     def score(self, key: str) -> Score | None:
         """The score of that key, if it was taken."""

@@ -43,7 +43,9 @@ NAMES = {
     "memorised": "nearest-training ratio",
     "high_quality": "high-quality share",
     "psnr": "PSNR",
+    "psnr_y": "PSNR on Y",
     "ssim": "SSIM",
+    "ssim_y": "SSIM on Y",
     "l1": "L1",
     "lpips": "LPIPS",
 }
@@ -57,6 +59,8 @@ GROUPS = {
     "duplicates": "diversity",
     "memorised": "memorisation",
     "high_quality": "points",
+    "psnr_y": "psnr",
+    "ssim_y": "ssim",
 }  # score -> the metric that takes it, where the two differ in name
 PAPERS = {"fid": "fd", "kid": "kd"}
 LOWER_IS_BETTER = frozenset({"fd", "kd", "kl", "l1", "lpips", "duplicates"})
@@ -82,7 +86,7 @@ DOCTOR = "doctor"  # what early_stop= names to watch the doctor's verdict instea
 def watching_mistakes(early_stop: str | None, evaluate_every: object, doctor_every: object) -> list[str]:
     """What is wrong with the score that training is to watch, as far as it shows before the data is known."""
     if early_stop == DOCTOR and doctor_every is None:
-        return ["early_stop: doctor was given, and it makes no checks; set doctor_every=10k"]
+        return ["early_stop: doctor was given, and it makes no checks; set doctor_every=5k"]
     if early_stop in (None, DOCTOR):
         return []
     if early_stop not in NAMES:

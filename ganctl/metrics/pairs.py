@@ -54,15 +54,24 @@ def pair_score(output: Tensor, target: Tensor, channel: Channel = "rgb", border:
     PSNR and SSIM (Gaussian window of 11, sigma 1.5) are taken picture by picture and averaged, as the papers do.
     Raises ValueError for pictures of different shapes, or smaller than the window.
     """
-    from torchmetrics.functional.image import structural_similarity_index_measure
-
     if output.shape != target.shape:
         raise ValueError(f"pairs: {tuple(output.shape)} against {tuple(target.shape)}; both must have one shape")
     output, target = prepare_pair(output, channel, border), prepare_pair(target, channel, border)
+    return PairScore(psnr(output, target), ssim(output, target), l1(output, target))
+
+
+def l1(output: Tensor, target: Tensor) -> float:
+    """Mean absolute difference."""
+    return float((output - target).abs().mean())
+
+
+def ssim(output: Tensor, target: Tensor) -> float:
+    """Mean structural similarity (Wang et al. 2004). Raises ValueError for pictures smaller than its window."""
+    from torchmetrics.functional.image import structural_similarity_index_measure
+
     if min(output.shape[2:]) < SIDE_FOR_SSIM:
         raise ValueError(f"pairs: SSIM needs {SIDE_FOR_SSIM} pixels a side, not {output.shape[2]}x{output.shape[3]}")
-    ssim = structural_similarity_index_measure(output, target, data_range=1.0)
-    return PairScore(psnr(output, target), float(ssim), float((output - target).abs().mean()))  # type: ignore[arg-type]
+    return float(structural_similarity_index_measure(output, target, data_range=1.0))  # type: ignore[arg-type]
 
 
 def psnr(output: Tensor, target: Tensor) -> float:

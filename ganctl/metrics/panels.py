@@ -17,7 +17,8 @@ from ganctl.metrics.choice import choose
 from ganctl.metrics.evaluation import Evaluation
 from ganctl.metrics.extractors import Extractor
 from ganctl.metrics.fidelity import fewest
-from ganctl.metrics.keys import CLASSES, FEATURES, GROUPS, METRICS, PIXELS, POINTS, ExtractorName, demand
+from ganctl.metrics.keys import CLASSES, FEATURES, GROUPS, METRICS, PAIRS, PIXELS, POINTS, ExtractorName, demand
+from ganctl.metrics.pairpanel import PairPanel, demand_pairs, pair_name
 from ganctl.metrics.panel import Panel
 from ganctl.metrics.pointpanel import PointPanel
 from ganctl.metrics.points import COUNT
@@ -30,13 +31,13 @@ COUNT_PICTURES, COUNT_STACKED = 10_000, 26_000  # samples; the latter to reach 1
 
 
 class Judge(Protocol):
-    """Scores a generator; whatever concerns the data was prepared before."""
+    """Scores a game of one kind; whatever concerns the data was prepared before."""
 
     @property
     def keys(self) -> tuple[str, ...]:
         """Of the scores that an evaluation gives."""
 
-    def evaluate(self, game: Generative, images_seen: int) -> Evaluation:
+    def evaluate(self, game: Any, images_seen: int) -> Evaluation:
         """The game must be in eval mode. Raises NotFinite where samples are not finite."""
 
 
@@ -52,9 +53,11 @@ class Wanted:
     download: bool = False
     seed: int = 0
     averaged: bool = True
+    test: str | None = None  # a folder of other test pictures, for data that takes one (superres)
 
 
 QUICK = ("fd", "coverage", "conditional", "diversity")  # while training
+QUICK_PAIRS = 64
 QUICK_COUNT = 2_048  # samples; enough for the 2,048 features of Inception
 
 
@@ -65,6 +68,7 @@ def quick_panel(
     extra = [] if watch is None else [GROUPS.get(watch, watch)]
     among = tuple(dict.fromkeys((*QUICK, *extra)))
     count = None if isinstance(dataset, Points) else COUNT_PICTURES if isinstance(dataset, Stacked) else QUICK_COUNT
+    count = count if isinstance(game, Generative) else QUICK_PAIRS
     panel = panel_of(settings, dataset, table, game, Wanted(among=among, count=count), device)
     if watch is not None:
         demand([watch], panel.keys, "early_stop")
@@ -75,10 +79,9 @@ def panel_of(
     settings: Mapping[str, Any], dataset: Dataset, table: Table, game: Game, wanted: Wanted, device: torch.device
 ) -> Judge:
     """The panel for a run's dataset (as its config built it) and game. Raises UserError in words."""
-    if not isinstance(game, Generative):
-        kind = type(game).__name__
-        raise UserError(f"metrics: {kind} makes pictures from pictures, and only generators from noise are scored yet")
     name = name_of(settings)
+    if not isinstance(game, Generative):
+        return pair_panel(settings, table, game, name, wanted, device)
     if isinstance(dataset, Points):
         if wanted.metrics is not None:
             demand(wanted.metrics, POINTS, "metrics")
@@ -86,6 +89,24 @@ def panel_of(
         return PointPanel(dataset, name, count=count, seed=wanted.seed, device=device, averaged=wanted.averaged)
     split = str(settings["dataset"].get("split", "all"))
     return picture_panel(Reals(name, split, dataset.describe(), table), dataset, wanted, device)
+
+
+def pair_panel(
+    settings: Mapping[str, Any], table: Table, game: Game, name: str, wanted: Wanted, device: torch.device
+) -> PairPanel:
+    """Which of the metrics on pairs. Raises UserError for games that have no pairs."""
+    demand_pairs(game)
+    if wanted.metrics is not None:
+        demand(wanted.metrics, PAIRS, "metrics")
+    return PairPanel(
+        table,
+        pair_name(name, settings),
+        wanted.metrics,
+        count=wanted.count,
+        download=wanted.download,
+        device=device,
+        averaged=wanted.averaged,
+    )
 
 
 def picture_panel(reals: Reals, dataset: Dataset, wanted: Wanted, device: torch.device) -> Panel:

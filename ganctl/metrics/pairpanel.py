@@ -1,0 +1,205 @@
+"""Scores a game that makes pictures from their pairs: PSNR, SSIM, L1, LPIPS, and beside them those of simple means."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from ganctl.data.batch import Pairs
+from ganctl.data.crops import Crops
+from ganctl.data.dataset import Table
+from ganctl.errors import NotFinite, UserError
+from ganctl.games.game import Game, Task, Translating
+from ganctl.loading import repeatable
+from ganctl.metrics.baselines import Compared, baseline, means_of, whole_bytes
+from ganctl.metrics.contract import Contract, Score, library_versions
+from ganctl.metrics.evaluation import Evaluation
+from ganctl.metrics.extractors import fingerprint
+from ganctl.metrics.isolation import isolated
+from ganctl.metrics.keys import NAMES, PAIRS
+from ganctl.metrics.pairs import (
+    SIDE_FOR_LPIPS,
+    SIDE_FOR_SSIM,
+    Channel,
+    find_alexnet,
+    l1,
+    lpips,
+    prepare_pair,
+    psnr,
+    ssim,
+)
+from ganctl.pictures import grid, to_bytes
+
+log = logging.getLogger("ganctl")
+BATCH, SEED = 16, 0
+SHOWN, SIDE = 6, 128  # pictures on the sheet, and the most pixels of a side of theirs
+
+
+class PairPanel:
+    """Held-out pairs, or those of training where none are held out.
+
+    Super-resolution is judged on whole pictures, also on Y, without `factor` pixels at the borders (Ledig et al. 2017).
+    metrics: of psnr, ssim, l1, lpips; None: all that can be taken. count: pairs at most; None: all.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        name: str,
+        metrics: Sequence[str] | None = None,
+        *,
+        count: int | None = None,
+        download: bool = False,
+        device: torch.device | str = "cpu",
+        averaged: bool = True,
+    ) -> None:
+        aside = table.held_out()
+        if aside is None:
+            log.info("No pictures are held out of training: those that it saw are scored")
+        self.table, self.download, self.device = aside or table, download, torch.device(device)
+        self.count = min(len(self.table), count or len(self.table))
+        self.border = self.table.factor if isinstance(self.table, Crops) else 0
+        self.metrics = self.possible() if metrics is None else tuple(metrics)
+        self.means = means_of(next(self.pairs()))
+        self.contract = self.terms(name, "training pictures" if aside is None else "held out", averaged)
+        self.latest: np.ndarray | None = None  # sheet of what was scored last: baseline, output, target
+        with isolated():
+            self.floors = self.score(baseline(pairs, self.means) for pairs in self.pairs())
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Of the scores that an evaluation gives."""
+        return tuple(self.floors)
+
+    def pairs(self) -> Iterator[Pairs]:
+        """What is scored, the same each time: [B, C, H, W] on the table's device."""
+        if isinstance(self.table, Crops):
+            yield from self.table.wholes(self.count)
+            return
+        for rows in torch.arange(self.count).split(BATCH):
+            found = self.table.batch(rows, torch.Generator().manual_seed(SEED + int(rows[0])))
+            assert isinstance(found, Pairs)  # the panel was chosen for it
+            yield found
+
+    def possible(self) -> tuple[str, ...]:
+        """The metrics that these pictures and this machine allow; says why others are left out."""
+        sizes = [(min(pairs.target.shape[2:]) - 2 * self.border, pairs.target.shape[1]) for pairs in self.pairs()]
+        side, channels = min(sizes)
+        lacking = {
+            "ssim": f"it needs {SIDE_FOR_SSIM} pixels a side" if side < SIDE_FOR_SSIM else None,
+            "lpips": self.without_lpips(side, channels),
+        }
+        for metric, why in lacking.items():
+            if why is not None:
+                log.info("%s is left out: %s", NAMES[metric], why)
+        return tuple(metric for metric in PAIRS if lacking.get(metric) is None)
+
+    def without_lpips(self, side: int, channels: int) -> str | None:
+        """Why LPIPS cannot be taken."""
+        if side < SIDE_FOR_LPIPS:
+            return f"it needs {SIDE_FOR_LPIPS} pixels a side"
+        if channels not in (1, 3):
+            return "it needs grey or coloured pictures"
+        if find_alexnet() is None and not self.download:
+            return "its weights are not here (download=true fetches them)"
+        return None
+
+    def terms(self, name: str, split: str, averaged: bool) -> Contract:
+        """The conditions of all scores."""
+        return Contract(
+            reference=name,
+            reference_id=fingerprint(*(to_bytes(pairs.target) for pairs in self.pairs())),
+            split=split,
+            reference_count=self.count,
+            count=self.count,
+            extractor="pairs",
+            extractor_id="",
+            resizer=f"none; {self.border} pixels at each border left out" if self.border else "none",
+            precision="float32",
+            averaged=averaged,
+            seed=SEED,
+            versions=library_versions(),
+        )
+
+    def evaluate(self, game: Game, images_seen: int) -> Evaluation:
+        """Translate and score. Random states are left as they were. Raises NotFinite where a picture is not."""
+        with isolated():
+            found = self.score(self.made(game))
+        return Evaluation(images_seen, self.scores(found), beside=self.means)
+
+    def made(self, game: Game) -> Iterator[Compared]:
+        """The game's pictures beside those that they should be; the first ones go on the sheet."""
+        assert isinstance(game, Translating)  # the panel was chosen for it
+        rows: list[Tensor] = []
+        for pairs in self.pairs():
+            with torch.no_grad(), repeatable(), torch.autocast(self.device.type, enabled=False):
+                output = game.translate(pairs.source.to(self.device), Task())
+            if not output.isfinite().all():
+                raise NotFinite("a picture made of a held-out one is not finite; nothing was scored")
+            compared = Compared(whole_bytes(output), whole_bytes(pairs.target.to(self.device)))
+            if len(rows) < SHOWN:
+                rows += triples(baseline(pairs, self.means).output.to(self.device), compared)
+            yield compared
+        self.latest = sheet(rows[:SHOWN])
+
+    def score(self, batches: Iterator[Compared]) -> dict[str, float]:
+        """Means over pictures, by key."""
+        sums, pictures = dict[str, float](), 0
+        for compared in batches:
+            size = len(compared.target)
+            for key, value in self.measure(compared).items():
+                sums[key] = sums.get(key, 0.0) + size * value
+            pictures += size
+        return {key: value / pictures for key, value in sums.items()}
+
+    def measure(self, compared: Compared) -> dict[str, float]:
+        """The scores of a batch."""
+        values = self.on("rgb", compared)
+        if self.border and compared.target.shape[1] == 3:
+            values |= {f"{key}_y": value for key, value in self.on("y", compared).items() if key != "l1"}
+        if "lpips" in self.metrics:
+            values["lpips"] = lpips(compared.output, compared.target, self.download)
+        return values
+
+    def on(self, channel: Channel, compared: Compared) -> dict[str, float]:
+        """PSNR, SSIM and L1 as far as they are wanted, on all channels or on Y."""
+        output, target = (prepare_pair(each, channel, self.border) for each in (compared.output, compared.target))
+        measures = {"psnr": psnr, "ssim": ssim, "l1": l1}
+        return {key: measure(output, target) for key, measure in measures.items() if key in self.metrics}
+
+    def scores(self, found: Mapping[str, float]) -> tuple[Score, ...]:
+        """With names and conditions, the baseline's beside them."""
+        return tuple(Score(key, NAMES[key], value, self.contract, self.floors[key]) for key, value in found.items())
+
+
+def demand_pairs(game: Game) -> None:
+    """Raise UserError for games whose pictures have no one picture that they should be."""
+    if not (isinstance(game, Translating) and issubclass(game.batches, Pairs)):
+        kind = type(game).__name__
+        raise UserError(f"metrics: {kind} has neither noise to draw from nor pairs to compare, and is not scored yet")
+
+
+def triples(beside: Tensor, compared: Compared) -> list[Tensor]:
+    """For each picture the middle of baseline, output and target: [3, C, h, w] in [0, 1]."""
+    stacked = torch.stack((beside, compared.output, compared.target), 1)
+    height, width = (min(SIDE, side) for side in stacked.shape[3:])
+    top, left = (stacked.shape[3] - height) // 2, (stacked.shape[4] - width) // 2
+    return list(stacked[..., top : top + height, left : left + width].cpu())
+
+
+def sheet(rows: Sequence[Tensor]) -> np.ndarray:
+    """A row for each picture; smaller ones on white."""
+    height, width = (max(row.shape[axis] for row in rows) for axis in (2, 3))
+    same = [pad(row, (0, width - row.shape[3], 0, height - row.shape[2]), value=1.0) for row in rows]
+    return grid(torch.cat(same) * 2 - 1, columns=3)
+
+
+def pair_name(name: str, settings: Mapping[str, Any]) -> str:
+    """The dataset's name, with the place of its pictures."""
+    node = settings["dataset"]
+    place = node.get("test") or node.get("root")
+    return f"{name} ({place})" if place else name
