@@ -10,11 +10,11 @@ from torch import Tensor
 from ganctl.data.album import album
 from ganctl.data.batch import Captioned
 from ganctl.data.dataset import Dataset, Description, Table, TensorTable, height_width
-from ganctl.data.folder import OnError, check_on_error, judge, listed
+from ganctl.data.folder import OnError, check_on_error, judge
 from ganctl.data.pairs import picture_shape
 from ganctl.data.pictures import Crop, Frame
 from ganctl.data.roots import source_at
-from ganctl.data.sources import Listing, Source
+from ganctl.data.sources import Listing, Source, nothing_in
 from ganctl.data.spreadsheet import AUTO, check_encoding
 from ganctl.data.wording import Columns, Wording, combinations, wording
 from ganctl.errors import UserError
@@ -118,7 +118,11 @@ class Captions(Dataset):
 
     @cached_property
     def listing(self) -> Listing:
-        return listed(self.source)
+        """Of a place with at least one picture; its tables are no strangers there."""
+        listing = self.source.listing()
+        if not listing.names:
+            raise nothing_in(self.source, listing)
+        return listing
 
     @cached_property
     def wording(self) -> Wording:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from io import StringIO
 
 from ganctl.errors import UserError
-from ganctl.nearest import hint
 
 MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 DELIMITERS = ",;\t|"
@@ -26,8 +25,7 @@ class Spreadsheet:
         """Raises UserError where the column that `setting` names is not there."""
         if column not in self.columns:
             known = ", ".join(self.columns)
-            near = hint(column, self.columns)
-            raise UserError(f"{setting}: no column {column!r} in {self.name!r}{near}; it has {known}; name one of them")
+            raise UserError(f"{setting}: no column {column!r} in {self.name!r}; it has {known}; name one of them")
 
 
 def check_encoding(encoding: str) -> None:

@@ -11,12 +11,13 @@ from torch import Tensor, nn
 from ganctl.data.batch import Captioned, Tensors
 from ganctl.games.contest import refuse_unfit
 from ganctl.games.game import Clock, Generative, Outcome, Turn, Wish
+from ganctl.games.matching import distinct, mismatched
 from ganctl.games.prior import Gaussian
 from ganctl.losses.adversarial import AdversarialLoss
 from ganctl.losses.regularizers import Critique, Regularizer, full_precision
 from ganctl.networks.augment import Augment
 from ganctl.networks.interfaces import CaptionPainter, Discriminator, Painting, TextEncoder
-from ganctl.text import as_bytes, as_texts, folded
+from ganctl.text import as_bytes, as_texts
 
 REMEMBERED, LONGEST = 64, 256  # captions that a game keeps of its latest batch, and their bytes
 COLUMNS = 8  # pictures of each caption in a sheet
@@ -227,25 +228,6 @@ def divergence(painting: Painting) -> Tensor:
     """KL(N(mean, variance) || N(0, 1)) of the conditions, the mean over all numbers (Zhang et al. 2017, eq. 2)."""
     mean, log_variance = painting.mean, painting.log_variance
     return (mean.square() + log_variance.exp() - 1 - log_variance).mean() / 2
-
-
-def mismatched(caption: Tensor) -> tuple[Tensor, Tensor]:
-    """For each caption [B, L] another row of the batch that says something else: (rows [B], where there is one [B]).
-
-    The next row that differs in more than capitals, counted from its own; in a shuffled batch that is any other.
-    """
-    said, count = folded(caption), len(caption)
-    differs = (said[:, None] != said[None]).any(2)  # [B, B]
-    place = torch.arange(count, device=caption.device)
-    order = (place[:, None] + place) % count  # [B, B]: rows as seen from each
-    ahead = differs.gather(1, order)
-    return order.gather(1, ahead.int().argmax(1, keepdim=True)).squeeze(1), ahead.any(1)
-
-
-def distinct(caption: Tensor) -> Tensor:
-    """Rows of the first of each different caption, in order; [K] int64."""
-    same = (caption[:, None] == caption[None]).all(2)
-    return (same.int().argmax(1) == torch.arange(len(caption))).nonzero().squeeze(1)
 
 
 def refuse_other_texts(
