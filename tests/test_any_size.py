@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from model_data import PRESET, overrides
+from model_data import PRESET, fitting, overrides
 
 from ganctl.config import compose, prepare
 from ganctl.data.stream import Stream
@@ -57,5 +57,5 @@ def play(model: str, channels: int, size: tuple[int, int]) -> None:
         inputs = game.preview(batch, 2, torch.Generator().manual_seed(0))
         sheet = game.sheet(inputs)
     assert len(sheet) % len(inputs) == 0
-    assert sheet.shape[1:] == (channels, *size)
+    assert sheet.shape[1:] == (fitting(model, channels), *size)
     assert -1 <= sheet.min() <= sheet.max() <= 1
