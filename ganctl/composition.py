@@ -153,7 +153,7 @@ def combinations(overrides: Sequence[str]) -> list[list[str]]:
         elif override.is_discrete_sweep():
             columns.append([f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()])
         else:
-            mistakes.append(f"{text}: an interval cannot be counted; write the values: a,b,c")
+            mistakes.append(f"{text}: an interval cannot be counted; write the values: a,b,c, or let search=fd choose")
     if mistakes:
         raise UserError(*mistakes)
     return [list(run) for run in product(*columns)]

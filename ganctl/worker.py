@@ -21,11 +21,15 @@ def main(argv: list[str]) -> int:
 
 
 def play(folder: Path) -> None:
-    """Train from the first image on."""
+    """Train from the first image on, or from the checkpoint that is there (a search that is continued)."""
     from ganctl import runs, training
 
     run = runs.Run(folder)
-    training.train(runs.read_config(run), run=run)
+    settings = runs.read_config(run)
+    if runs.available(run):
+        training.resume(run, settings)
+    else:
+        training.train(settings, run=run)
 
 
 def play_share(folder: Path) -> None:

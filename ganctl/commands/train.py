@@ -40,10 +40,10 @@ def run(argv: list[str]) -> int:
         return OK
     refuse_torchrun()
     if line.resumes:
-        return resume(line)
+        return go_on_searching(line) if is_search(line.resumes[0]) else resume(line)
     if line.cfg:
         return show_config(line)
-    if line.multirun:
+    if line.multirun or any(word.startswith("search=") for word in line.overrides):
         from ganctl.sweeps.launch import sweep
 
         return sweep(line.overrides, line.config_dirs)
@@ -145,6 +145,25 @@ def resume(line: Line) -> int:
     settings = recheck(runs.read_config(run), changes)
     conclude(training.resume(run, settings))
     return OK
+
+
+def is_search(selector: str) -> bool:
+    """Whether the word names the folder of a search."""
+    from ganctl.runs import outputs_root, places
+    from ganctl.sweeps.study import FILE
+
+    return any((path / FILE).is_file() for path in places(selector, outputs_root()))
+
+
+def go_on_searching(line: Line) -> int:
+    """Continue a search in its folder: what was interrupted, then what is missing."""
+    from ganctl.runs import outputs_root, places
+    from ganctl.sweeps.search import go_on
+    from ganctl.sweeps.study import FILE
+
+    folder = next(path for path in places(line.resumes[0], outputs_root()) if (path / FILE).is_file())
+    changes = [word for word in line.overrides if not word.startswith("resume=")]
+    return go_on(folder.absolute(), changes).code
 
 
 def conclude(result: dict[str, Any]) -> None:

@@ -53,6 +53,10 @@ def sweep_of(overrides: Sequence[str], config_dirs: Sequence[str] = ()) -> Done:
     (hydra/sweeper=...), a run with a mistake is reported as failed.
     """
     own, hydras = split(overrides)
+    if any(word.startswith(("search=", "trials=")) for word in own):
+        from ganctl.sweeps.search import search
+
+        return search(own, hydras, config_dirs)
     name, own = taken("name", own)
     dry_run, own = taken("dry_run", own)
     counted = not any(word.lstrip("+").startswith("hydra/sweeper=") for word in hydras)
@@ -63,7 +67,7 @@ def sweep_of(overrides: Sequence[str], config_dirs: Sequence[str] = ()) -> Done:
     settings = checked(titles, jobs, config_dirs, mistakes)
     if mistakes:
         raise UserError(*mistakes)
-    if dry_run in ("true", "True"):
+    if is_true(dry_run):
         print("\n".join([f"{len(jobs)} runs, all checked:", *(f"  {each}" for each in titles)]))
         return Done(OK)
     folder = sweep_folder(name)
@@ -87,6 +91,11 @@ def taken(key: str, overrides: Sequence[str]) -> tuple[str | None, list[str]]:
     if len(values) > 1 or any("," in value for value in values):
         raise UserError(f"{key}: belongs to the whole sweep; give one value")
     return (values[0] if values else None), [word for word in overrides if not word.startswith(f"{key}=")]
+
+
+def is_true(text: str | None) -> bool:
+    """Whether a value on the command line says yes."""
+    return text in ("true", "True")
 
 
 def checked(

@@ -10,8 +10,21 @@ from pathlib import Path
 from typing import Any, Self
 
 from ganctl.atomic import write_text
+from ganctl.sweeps.space import Dimension
 
 PLAN, STOP = ".plan.json", ".stop"
+
+
+@dataclass(frozen=True)
+class Search:
+    """What a search looks for, and where."""
+
+    score: str  # key
+    lower_is_better: bool
+    trials: int
+    space: list[Dimension]
+    fixed: list[str]  # overrides that all trials share
+    hydras: list[str]  # those of Hydra's launcher
 
 
 @dataclass(frozen=True)
@@ -26,11 +39,17 @@ class Plan:
     gpus: list[str] = field(default_factory=list)  # that the runs share out
     host: str = field(default_factory=socket.gethostname)
     pid: int = field(default_factory=os.getpid)  # the process that counts the runs
+    search: Search | None = None  # None: the runs are counted, not searched
 
     @property
     def place(self) -> Path:
         """The sweep's folder."""
         return Path(self.folder)
+
+    @property
+    def count(self) -> int:
+        """How many runs there will be; 0 where a sweeper decides as it goes."""
+        return self.search.trials if self.search else len(self.titles)
 
     def save(self) -> None:
         """Write it down before the first run starts."""
@@ -39,7 +58,11 @@ class Plan:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """The plan of the sweep in this folder."""
-        return cls(**json.loads((folder / PLAN).read_text(encoding="utf-8")))
+        stored = json.loads((folder / PLAN).read_text(encoding="utf-8"))
+        if found := stored.get("search"):
+            space = [Dimension(**{**each, "choices": tuple(each["choices"])}) for each in found["space"]]
+            stored["search"] = Search(**{**found, "space": space})
+        return cls(**stored)
 
     def hand_on(self, signal_number: int) -> None:
         """Tell all runs of a signal that the sweep got, whichever process they play in."""
@@ -76,6 +99,12 @@ def title(overrides: Sequence[str], swept: Sequence[str]) -> str:
     """What makes a run what it is, in short: `model=dcgan,lr=1e-4`; all its overrides if nothing is known to differ."""
     pairs = [word.partition("=")[::2] for word in overrides]
     shown = [(key, value) for key, value in pairs if key in swept or not swept]
-    ends = [key.split(".")[-1] for key, _ in shown]
-    short = [end if ends.count(end) == 1 else key for end, (key, _) in zip(ends, shown, strict=True)]
-    return ",".join(f"{name}={value}" for name, (_, value) in zip(short, shown, strict=True))
+    keys = [key for key, _ in shown]
+    return ",".join(f"{shortest(key, keys)}={value}" for key, value in shown)
+
+
+def shortest(key: str, keys: Sequence[str]) -> str:
+    """The end of a dotted key that no other one shares: `lr`, or `generator.lr` beside `discriminator.lr`."""
+    parts = key.split(".")
+    ends = (".".join(parts[start:]) for start in range(len(parts) - 1, -1, -1))
+    return next((end for end in ends if sum(f".{each}".endswith(f".{end}") for each in keys) == 1), key)

@@ -11,7 +11,7 @@ from ganctl.atomic import write_text
 from ganctl.figures import telling
 
 JOURNAL, TABLE = ".rows.jsonl", "sweep.csv"
-FINISHED, NOT_STARTED = "finished", "not started"
+FINISHED, NOT_STARTED, INTERRUPTED_RUN = "finished", "not started", "interrupted"
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,11 @@ def add_row(folder: Path, row: Row) -> None:
 
 
 def rows_of(folder: Path) -> list[Row]:
-    """The runs that have ended, by number."""
+    """The runs that have ended, by number; of one that was played on, its last end."""
     journal = folder / JOURNAL
     lines = journal.read_text(encoding="utf-8").splitlines() if journal.exists() else []
-    return sorted((Row(**json.loads(line)) for line in lines), key=lambda row: row.number)
+    rows = {row.number: row for row in (Row(**json.loads(line)) for line in lines)}
+    return [rows[number] for number in sorted(rows)]
 
 
 def write_table(folder: Path, rows: Sequence[Row]) -> None:
