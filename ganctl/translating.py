@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from torch.nn.functional import interpolate
 from ganctl.errors import UserError
 from ganctl.games.game import Task, Translating
 from ganctl.loading import load_game, repeatable
+from ganctl.tiling import tiled
 
 Target = int | str | Sequence[int | str] | Tensor | None
 
@@ -42,35 +44,55 @@ class Interpreter:
         _, height, width = facts.get("source") or facts["shape"]
         return int(height), int(width)
 
+    @property
+    def factor(self) -> int:
+        """How many times as large its pictures are."""
+        facts = self.config["description"]
+        return int(facts["shape"][1]) // self.trained_size[0]
+
     def translate(
-        self, image: Tensor, direction: str | None = None, target: Target = None, batch_size: int = 16
+        self,
+        image: Tensor,
+        direction: str | None = None,
+        target: Target = None,
+        batch_size: int = 16,
+        tile: int | None = None,
     ) -> Tensor:
         """image [B, C, H, W] in [-1, 1], as the run's sources are -> pictures [B, C', H', W'] in [-1, 1] on the CPU.
 
         direction: of models that know two, such as b2a. target: class or attributes the pictures shall show, by number
-        or name, or a tensor [B] or [B, K]. Raises UserError for what this model cannot do.
+        or name, or a tensor [B] or [B, K]. tile: make larger pictures in pieces of so many pixels a side, where the
+        model looks only a certain way; they come out the same (to one grey level), in less memory. Raises UserError
+        for what this model cannot do.
         """
         if image.dim() != 4 or image.shape[1] != self.channels:
             raise UserError(f"image: {list(image.shape)}; must be [B, {self.channels}, H, W]")
         label = self.label(target, len(image))
         if not self.game.any_size:
-            return through(self.trained_size, lambda small: self._translated(small, direction, label, batch_size))(
-                image
-            )
-        return self._translated(image, direction, label, batch_size)
+            return through(
+                self.trained_size, lambda small: self._translated(small, direction, label, batch_size, None)
+            )(image)
+        return self._translated(image, direction, label, batch_size, tile)
 
-    def _translated(self, image: Tensor, direction: str | None, label: Tensor | None, batch_size: int) -> Tensor:
+    def _translated(
+        self, image: Tensor, direction: str | None, label: Tensor | None, batch_size: int, tile: int | None
+    ) -> Tensor:
         """Batch by batch."""
         labels = [None] * len(image) if label is None else label.split(batch_size)
         pieces = zip(image.split(batch_size), labels, strict=False)
-        return torch.cat([self._made(piece, direction, label) for piece, label in pieces])
+        return torch.cat([self._made(piece, direction, label, tile) for piece, label in pieces])
 
-    def _made(self, image: Tensor, direction: str | None, label: Tensor | None) -> Tensor:
+    def _made(self, image: Tensor, direction: str | None, label: Tensor | None, tile: int | None) -> Tensor:
         """One batch."""
         task = Task(direction, None if label is None else label.to(self.device))
+
+        def make(image: Tensor) -> Tensor:
+            return self.game.translate(image.to(self.device, torch.float32), task).clamp(-1, 1).cpu()
+
+        reach = self.game.reach
         try:
             with torch.inference_mode(), repeatable():
-                made = self.game.translate(image.to(self.device, torch.float32), task).clamp(-1, 1).cpu()
+                made = make(image) if tile is None or reach is None else tiled(image, make, tile, reach)
         except ValueError as error:
             raise UserError(str(error)) from error
         if not made.isfinite().all():
@@ -81,13 +103,36 @@ class Interpreter:
         """One label for each of `count` pictures: classes, or attributes where the run was trained on those."""
         if target is None or isinstance(target, Tensor):
             return target
-        wanted = [target] if isinstance(target, int) else target.split(",") if isinstance(target, str) else target
-        numbers = [self.number(each) for each in wanted]
+        listed = [target] if isinstance(target, int) else target.split(",") if isinstance(target, str) else target
+        wanted = [str(each).strip() for each in listed]
         if self.config["description"].get("attributes"):
-            return torch.zeros(self.classes).index_fill(0, torch.tensor(numbers), 1.0).expand(count, -1)
+            return self.attributes(wanted).expand(count, -1)
+        numbers = [self.number(each) for each in wanted]
         if len(numbers) > 1:
             raise UserError(f"target: {target}; a picture has one class here; name one")
         return torch.full((count,), numbers[0])
+
+    def attributes(self, wanted: Sequence[str]) -> Tensor:
+        """[K]: 1 for those named, 0 for those named with a minus and those that the named exclude, else NaN."""
+        on = [self.number(each) for each in wanted if not self.is_off(each)]
+        values = torch.full((self.classes,), torch.nan)
+        for number in on:
+            values[self.rivals(number)] = 0.0
+        values[on] = 1.0
+        values[[self.number(each[1:]) for each in wanted if self.is_off(each)]] = 0.0
+        if any(values[self.rivals(number)].sum() != 1 for number in on):
+            raise UserError(f"target: {','.join(wanted)}; these exclude each other; name one of them")
+        return values
+
+    def is_off(self, wanted: str) -> bool:
+        """Whether a minus before an attribute's name asks for pictures without it."""
+        return wanted.startswith("-") and wanted not in (self.config["description"].get("names") or ())
+
+    def rivals(self, number: int) -> list[int]:
+        """An attribute and those that exclude it."""
+        sizes = self.config["description"].get("groups") or [1] * self.classes
+        ends = list(accumulate(sizes))
+        return next(list(range(end - size, end)) for size, end in zip(sizes, ends, strict=True) if number < end)
 
     @property
     def classes(self) -> int:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ganctl.picturefiles import Make, Report
     from ganctl.translating import Interpreter
 
+TILE = 256  # pixels of a side
 TOLD = 10  # skipped files that are named
 
 
@@ -31,8 +32,9 @@ class Arguments:
     run: str | None = option(None, "a run folder, its name, or a checkpoint file; the newest run when not given")
     ckpt: str = option("last", "last, best, or the images seen of a numbered checkpoint, such as 300k")
     direction: str | None = option(None, "of models that know two: a2b or b2a")
-    target: str | None = option(None, "class, or attributes with commas, that the pictures shall show")
+    target: str | None = option(None, "class, or attributes with commas (-NAME: without), that the pictures shall show")
     size: Literal["own", "trained"] = option("own", "trained: through the size of the training and back")
+    tile: int = option(TILE, "pixels of a side made at once, of models that look only so far", least=1)
     overwrite: bool = option(False, "write over pictures that are there already")
     batch_size: int = option(16, "pictures of one size made at once", least=1)
     ema: bool = option(True, "with the averaged weights; false: those of the last round")
@@ -73,7 +75,7 @@ def maker(translator: "Interpreter", arguments: Arguments) -> "Make":
     from ganctl.translating import through
 
     def make(image: "Tensor") -> "Tensor":
-        return translator.translate(image, arguments.direction, arguments.target, arguments.batch_size)
+        return translator.translate(image, arguments.direction, arguments.target, arguments.batch_size, arguments.tile)
 
     return make if arguments.size == "own" else through(translator.trained_size, make)
 

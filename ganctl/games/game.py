@@ -65,7 +65,7 @@ class Task:
     """What a user asks of a game that makes pictures from pictures; what it cannot do it refuses by ValueError."""
 
     direction: str | None = None  # one of the game's `directions`; None: its first
-    target: Tensor | None = None  # [B] int64 class or [B, K] attributes that the pictures shall show
+    target: Tensor | None = None  # [B] int64 class or [B, K] attributes to show: 1, 0 or NaN (as the picture has it)
 
 
 class Game(nn.Module, ABC):
@@ -158,6 +158,7 @@ class Translating(ABC):
     """Beside Game: pictures in, pictures out. Networks handle any picture size, padding where they must."""
 
     directions: tuple[str, ...] = ("forward",)
+    reach: int | None = None  # pixels as far as which an output depends on its inputs; None: on the whole picture
     any_size: bool = True  # False: only pictures of the size that it was trained on
 
     @abstractmethod

@@ -35,7 +35,7 @@ class RegressionGame(Game, Translating):
         super().__init__()
         if not content:
             raise ValueError("content: no loss; the generator needs one or more, such as ganctl.losses.content.L1")
-        self.generator, self.content = generator, nn.ModuleList(content)
+        self.generator, self.content, self.reach = generator, nn.ModuleList(content), generator.reach
         self.recent: Tensor | None = None  # the latest sources, for `rehearse`; the stream deals them again on resume
 
     def turns(self) -> tuple[Turn, ...]:

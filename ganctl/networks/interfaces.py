@@ -81,6 +81,7 @@ class Translator(Network, ABC):
     """Picture (and label) to picture, of any size: what a network cannot halve it pads inside."""
 
     classes: int = 0  # 0: the label is ignored
+    reach: int | None = None  # pixels as far as which an output depends on its inputs; None: on the whole picture
 
     @abstractmethod
     def forward(self, image: Tensor, label: Tensor | None = None) -> Tensor:

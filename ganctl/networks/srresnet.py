@@ -1,5 +1,8 @@
 """SRResNet, which enlarges pictures, and SRGAN's discriminator (Ledig et al. 2017), for any size."""
 
+from itertools import accumulate
+from math import ceil
+from operator import mul
 from typing import Literal
 
 import torch
@@ -55,6 +58,7 @@ class SRResNet(Translator):
         self.blocks = nn.Sequential(*(ResidualBlock(width, norm) for _ in range(blocks)))
         self.joint = nn.Sequential(*normed_convolution(width, norm))
         self.tail = staged(width, shape[0], self.factor) if tail == "stages" else direct(width, shape[0], self.factor)
+        self.reach = KERNEL // 2 + 2 * blocks + 1 + (reach_of_stages(self.factor) if tail == "stages" else 1)
         if bicubic:
             quieten(self.tail)
 
@@ -110,6 +114,12 @@ def staged(width: int, channels: int, factor: int) -> nn.Sequential:
     for times in FACTORS[factor]:
         layers += [nn.Conv2d(width, width * times**2, 3, padding=1), nn.PixelShuffle(times), nn.PReLU()]
     return nn.Sequential(*layers, nn.Conv2d(width, channels, KERNEL, padding=KERNEL // 2))
+
+
+def reach_of_stages(factor: int) -> int:
+    """Pixels of the source that `staged` looks to each side: one of each size in turn, half a kernel of the last."""
+    sizes = [1, *accumulate(FACTORS[factor], mul)]
+    return ceil(sum(1 / size for size in sizes[:-1]) + KERNEL // 2 / sizes[-1])
 
 
 def direct(width: int, channels: int, factor: int) -> nn.Sequential:
