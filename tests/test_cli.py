@@ -281,7 +281,7 @@ def test_the_examples_of_the_help_compose():
 @pytest.mark.parametrize(
     ("words", "found"),
     [
-        ("tr", ["train"]),
+        ("trai", ["train"]),
         ("train model=dcg", ["model=dcgan"]),
         ("train -m model=gan,dcg", ["model=gan,dcgan"]),
         ("train mod", ["model="]),
@@ -296,6 +296,11 @@ def test_the_examples_of_the_help_compose():
         ("sample format=g", ["format=grid"]),
         ("sample ckpt=l", ["ckpt=last"]),
         ("list mod", ["models"]),
+        ("train sear", ["search="]),
+        ("train search=kl", ["search=kl"]),
+        ("compare ev", ["evaluate=", "evaluate_every="]),
+        ("compare model=dcg", ["model=dcgan"]),
+        ("report ck", ["ckpt="]),
         ("completion z", ["zsh"]),
         ("nothing a", []),
     ],
@@ -316,7 +321,7 @@ def test_the_script_for_bash_completes():
     script = f"""
 ganctl() {{ PYTHONPATH={root} {sys.executable} -m ganctl "$@"; }}
 eval "$(ganctl completion bash)"
-for COMP_LINE in "ganctl tr" "ganctl train -m model=gan,dcg"; do
+for COMP_LINE in "ganctl trai" "ganctl train -m model=gan,dcg"; do
     COMP_POINT=${{#COMP_LINE}}; COMPREPLY=(); _ganctl 2>/dev/null; echo "${{COMPREPLY[*]}}"
 done
 """

@@ -37,6 +37,7 @@ FISH = r"""# fish: save as ~/.config/fish/completions/ganctl.fish
 complete -c ganctl -f -a '(ganctl completion query (commandline -opc)[2..-1] (commandline -ct) 2>/dev/null)'"""
 
 SCRIPTS = {"bash": BASH, "zsh": ZSH, "fish": FISH}
+SEARCH = ("search", "trials")  # keys of a search, which no run has
 TRAIN_FLAGS = ("--help", "--multirun", "--cfg", "--config-dir")
 
 
@@ -65,6 +66,9 @@ def query(words: list[str]) -> list[str]:
     command, *before, last = words
     if command == "train":
         return train_words(before, last)
+    if command == "compare":
+        own = [*run_names(), *option_words(command, last)]
+        return list(dict.fromkeys([*starting(last, own), *train_words(before, last)]))
     return option_words(command, last) if command in commands() else []
 
 
@@ -123,13 +127,17 @@ def train_words(before: Sequence[str], last: str) -> list[str]:
         found = conftree.children(path, before, places)
         return starting(last, [".".join([*path, key]) + ("." if deeper else "=") for key, deeper in found.items()])
     inside = [f"{last}."] if last in groups else []
-    return [*starting(last, [f"{each}=" for each in groups + conftree.top_keys(places)]), *inside]
+    return [*starting(last, [f"{each}=" for each in [*groups, *conftree.top_keys(places), *SEARCH]]), *inside]
 
 
 def train_values(name: str) -> list[str]:
     """Values of the run's own settings that are words."""
     if name == "resume":
         return values(name, None)
+    if name == "search":
+        from ganctl.metrics.keys import NAMES
+
+        return list(NAMES)
     words = {
         "device": ["auto", "cpu", "cuda", "mps", "idle"],
         "precision": ["auto", "32", "bf16", "16"],

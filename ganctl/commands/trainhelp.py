@@ -21,6 +21,11 @@ COMMON = (
     "resume",
     "init_from",
 )
+SEARCH = {
+    "search=SCORE": "let Optuna choose among key=a,b and 'key=interval(1e-5,1e-3)' for the best score, such as fd",
+    "trials=20": "how many it may play; sick ones are stopped early",
+    "resume=FOLDER": "go on with a search that was interrupted, or that shall get more trials",
+}
 FLAGS = {
     "-m, --multirun": "a sweep: every value of every key=a,b, each in a run folder of its own",
     "--cfg job": "print the composed YAML and stop",
@@ -43,6 +48,7 @@ def explain(config_dirs: Sequence[str] = ()) -> str:
         "Train a generative adversarial network; everything is a YAML file that the command line changes.",
         "groups (what is trained; ganctl list explains each option)\n" + options(places),
         "settings (of ganctl train --cfg job, which shows all)\n" + settings(),
+        "search\n" + "\n".join(f"  {words:<20} {meaning}" for words, meaning in SEARCH.items()),
         "flags (anywhere on the line)\n" + "\n".join(f"  {flag:<20} {words}" for flag, words in FLAGS.items()),
         "examples\n" + EXAMPLES,
     ]

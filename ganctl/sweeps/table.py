@@ -61,7 +61,7 @@ def print_table(folder: Path, rows: Sequence[Row]) -> None:
 
     place = shown(folder)
     table = Table(title=str(place), title_justify="left")
-    for name in ("run", "overrides", "status", "images", "time", "last losses"):
+    for name in ("run", "overrides", "status", "images", "time", "last figures"):
         table.add_column(name, justify="right" if name in ("run", "images", "time") else "left", overflow="fold")
     for row in rows:
         losses = "\n".join(f"{name} {value:.3g}" for name, value in telling(row.losses).items())
