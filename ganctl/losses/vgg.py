@@ -76,7 +76,8 @@ class VGG19(FeatureLoss):
     def network(self) -> nn.Module:
         from torchvision.models import vgg19
 
-        layers = vgg19(weights=None).features
+        with torch.device("meta"):  # no first weights, which would be drawn for nothing
+            layers = vgg19(weights=None).features
         stored = torch.load(self.locate(), map_location="cpu", weights_only=True)
         part = {key.removeprefix("features."): value for key, value in stored.items() if key.startswith("features.")}
         layers.load_state_dict(part, assign=True)
