@@ -24,10 +24,10 @@ class OneDraw(Gaussian):
         return super().draw(1, generator=generator, device=device, truncation=truncation).expand(count, -1).clone()
 
 
-def first(table: Table, count: int, device: torch.device) -> Table:
-    """The table's first pictures only."""
+def part(table: Table, start: int, end: int, device: torch.device) -> TensorTable:
+    """Some of the table's pictures."""
     assert isinstance(table, TensorTable)
-    rows = torch.arange(count)
+    rows = torch.arange(start, end)
     labels = None if table.labels is None else table.labels[rows.to(table.labels.device)]
     return TensorTable(table.pixels(rows.to(table.rows.device)), labels, device)
 
@@ -36,28 +36,39 @@ class FewDigits(Digits):
     """48 digits."""
 
     def open(self, device: torch.device) -> Table:
-        return first(super().open(device), FEW, device)
+        return part(super().open(device), 0, FEW, device)
 
 
 class FewMNIST(MNIST):
     """48 digits of MNIST."""
 
     def open(self, device: torch.device) -> Table:
-        return first(super().open(device), FEW, device)
+        return part(super().open(device), 0, FEW, device)
 
 
-class SomeDigits(Digits):
-    """200 digits: enough to begin with, few enough to be learned by heart."""
+class Split(TensorTable):
+    """A table's first pictures to train on, others held out, as a folder with a test/ folder has them."""
+
+    def __init__(self, table: Table, count: int, held: int, device: torch.device) -> None:
+        own, self.others = part(table, 0, count, device), part(table, count, count + held, device)
+        super().__init__(own.pixels(torch.arange(count)), own.labels, device)
+
+    def held_out(self) -> Table:
+        return self.others
+
+
+class SplitDigits(Digits):
+    """150 digits to train on, 500 held out."""
 
     def open(self, device: torch.device) -> Table:
-        return first(super().open(device), 200, device)
+        return Split(super().open(device), 150, 500, device)
 
 
-class SomeMNIST(MNIST):
-    """200 digits of MNIST."""
+class SplitMNIST(MNIST):
+    """150 digits of MNIST to train on, 500 held out."""
 
     def open(self, device: torch.device) -> Table:
-        return first(super().open(device), 200, device)
+        return Split(super().open(device), 150, 500, device)
 
 
 def black(table: Table, device: torch.device) -> Table:
@@ -79,3 +90,10 @@ class BlackMNIST(MNIST):
 
     def open(self, device: torch.device) -> Table:
         return black(super().open(device), device)
+
+
+class EnoughDigits(Digits):
+    """1,000 digits to train on, 400 held out: nothing is wrong with that."""
+
+    def open(self, device: torch.device) -> Table:
+        return Split(super().open(device), 1_000, 400, device)

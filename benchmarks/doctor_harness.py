@@ -65,6 +65,7 @@ HEALTHY = (
     Case("gan", ("model=gan", "images=40k"), datasets=("digits", "fashion_mnist")),
     Case("cgan", ("model=cgan", "model.width=32", "images=25k")),
     Case("gan_points", ("model=gan", "images=40k"), datasets=("ring8",)),
+    Case("enough", (*DCGAN, "dataset._target_={ENOUGH}"), datasets=("digits",)),  # with pictures held out
 )
 COLLAPSE, DOMINATES, WEAK = "mode collapse", "discriminator dominates", "generator dominates"
 FADES, EXPLODES, DIVERGED = "gradient vanishes", "gradients explode", "diverged"
@@ -81,6 +82,7 @@ FAILURES = (
     Case("minimax", (*DCGAN, "loss=minimax", f"{D_LR}=4e-3"), (FADES, DOMINATES)),
     Case("few", (*DCGAN, "batch_size=32", "images=15k", "dataset._target_={FEW}"), (DATA, BY_HEART), ("digits",)),
     Case("some", (*DCGAN, "dataset._target_={SOME}"), (BY_HEART, DATA), ("mnist",)),
+    Case("by_heart", (*DCGAN, "dataset._target_={SPLIT}"), (BY_HEART,)),
     Case("black", (*DCGAN, "images=10k", "dataset._target_={BLACK}"), (DATA,), ("digits",)),
     Case("one_draw_points", ("model=gan", "images=30k", ONE), (COLLAPSE,), ("ring8",)),
     Case("g_strong_points", ("model=gan", "images=30k", f"{D_LR}=2e-6", f"{G_LR}=1e-3"), (WEAK, COLLAPSE), ("ring8",)),
@@ -97,8 +99,8 @@ def words(case: Case, dataset: str, seed: int) -> list[str]:
 
 def parts(dataset: str) -> dict[str, str]:
     """Names of the datasets that were spoilt."""
-    suffix = SUFFIX.get(dataset, "")
-    return {name: f"{PARTS}.{kind}{suffix}" for name, kind in (("FEW", "Few"), ("SOME", "Some"), ("BLACK", "Black"))}
+    kinds = ("Few", "Some", "Black", "Split", "Enough")
+    return {kind.upper(): f"{PARTS}.{kind}{SUFFIX.get(dataset, '')}" for kind in kinds}
 
 
 def train(case: Case, dataset: str, seed: int, folder: Path) -> None:

@@ -85,10 +85,14 @@ def against_learning_by_heart(settings: Settings, facts: Facts) -> Advice:
 def against_bad_data(settings: Settings, facts: Facts) -> Advice:
     """More pictures are the cure; what a key can do until then."""
     if facts.spread is not None and facts.spread <= 0:
-        return Advice("dataset=digits", "shows whether the model trains at all; then look at your pictures")
+        return Advice(
+            "dataset=digits", "in place of yours: shows whether the model trains at all; then look at your pictures"
+        )
     if offers_augmentation(settings):
         return Advice("augment=diffaugment", "makes the most of few pictures; more pictures help better")
-    return Advice("dataset=digits", "shows whether the model trains at all; then collect more pictures")
+    return Advice(
+        "dataset=digits", "in place of yours: shows whether the model trains at all; then collect more pictures"
+    )
 
 
 def against_standstill(settings: Settings, facts: Facts) -> Advice:

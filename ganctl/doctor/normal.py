@@ -24,7 +24,7 @@ def rows(signals: Signals, facts: Facts) -> list[Row]:
         row("contrast within samples", signals.contrast, "{:.0%}", "85-110 % of the data's"),
         row("gap to the data", signals.gap, "{:.3f}", "falling, at last under 0.05"),
         row("discriminator wins", signals.wins, "{:.1%}", "70-100 %, by itself no sign of anything"),
-        row("... on pictures it never saw", signals.unseen_wins, "{:.1%}", "within 15 points of the next line"),
+        row("... on pictures it never saw", signals.unseen_wins, "{:.1%}", "at most 5 points under the next line"),
         row("... on training pictures", signals.seen_wins, "{:.1%}", ""),
     ]
     for turn, norm in signals.gradients.items():

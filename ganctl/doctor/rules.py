@@ -157,7 +157,7 @@ def learned_by_heart(view: View) -> Verdict | None:
         return None
     words = (
         f"The discriminator knows its {view.facts.pictures:,} training pictures by heart: it wins {better * 100:.0f} "
-        "points more often on them than on held-out ones (normal: under 15)."
+        "points more often on them than on held-out ones (normal: under 5)."
     )
     return Verdict("overfitting", "red" if better > at.SEEN_FAR_BETTER else "yellow", words)
 

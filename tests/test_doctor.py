@@ -1,0 +1,409 @@
+"""The doctor: verdicts from constructed signals, advice that composes, checks that leave training as it was."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from ganctl import checkpoint, runs, training
+from ganctl.callbacks.doctor import Doctor, sentence
+from ganctl.callbacks.recorder import Recorder
+from ganctl.cli import main
+from ganctl.config import compose, prepare
+from ganctl.content import fingerprint
+from ganctl.data.dataset import TensorTable
+from ganctl.diagnosing import diagnosed
+from ganctl.doctor.advice import REMEDIES, Advice, advise
+from ganctl.doctor.examination import Examination, win_rate
+from ganctl.doctor.history import FILE, Diagnosis, read, rewind
+from ganctl.doctor.rules import Verdict, diagnose
+from ganctl.doctor.signals import Facts, Signals, from_window
+from ganctl.doctor.view import View
+from ganctl.errors import NotFinite, UserError
+
+FACTS = Facts(pictures=60_000, spread=0.6, names=tuple("0123456789"), expected=(0.1,) * 10)
+WELL = Signals(
+    0,
+    0,
+    wins=0.95,
+    gradients={"discriminator": 5.0, "generator": 4.0},
+    diversity=0.97,
+    neighbours=1.1,
+    duplicates=0.0,
+    nearest=1.3,
+    contrast=0.98,
+    gap=0.01,
+    shares=(0.1,) * 10,
+)
+
+
+def checks(*changes: dict[str, Any], before: dict[str, Any] | None = None) -> list[Signals]:
+    """Six checks as `before` says, then three as the last of `changes` say (one given: three times the same)."""
+    last = list(changes) if len(changes) == 3 else [changes[0]] * 3
+    rows = [before or {}] * 6 + last
+    return [replace(WELL, images_seen=10_000 * n, rounds=160 * n, **row) for n, row in enumerate(rows, start=1)]
+
+
+def verdict(history: list[Signals], facts: Facts = FACTS, images: int = 90_000) -> Verdict:
+    return diagnose(View(history, facts, images))
+
+
+STUCK = {"gap": 0.5}  # before as well: nothing gets better
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "name", "level"),
+    [
+        ({}, {}, "healthy", "green"),
+        ({"wins": 1.0}, {}, "healthy", "green"),  # winning always is no illness while pictures are good
+        ({"wins": 0.52}, {}, "healthy", "green"),  # guessing neither
+        ({"gap": 0.4, "diversity": 0.3, "wins": 1.0}, {"gap": 0.6}, "healthy", "green"),  # poor, and learning
+        ({"finite": False, "gap": None, "diversity": None}, {}, "diverged", "red"),
+        ({"contrast": 0.02, "duplicates": 1.0, "diversity": 0.0}, {}, "diverged", "red"),  # blank, not one digit
+        ({"gap": 0.6, "diversity": 0.5}, {"gap": 0.1}, "diverged", "red"),  # six times the best gap
+        ({"gap": 0.5, "diversity": 1.6, "wins": 0.9}, {"gap": 0.45}, "diverged", "red"),
+        ({"gradients": {"generator": 900.0}}, {}, "gradients explode", "red"),  # 225 times
+        ({"gradients": {"generator": 300.0}}, {}, "healthy", "green"),  # 75 times
+        ({"wins": 0.4, "gap": 0.5, "diversity": 0.5}, STUCK, "generator dominates", "red"),
+        ({"wins": 0.6, "gap": 0.2}, {"gap": 0.2}, "generator dominates", "yellow"),
+        ({"wins": 0.6, "gap": 0.2}, {"gap": 0.4}, "healthy", "green"),  # early, and learning
+        ({"duplicates": 0.5}, {}, "mode collapse", "red"),
+        ({"neighbours": 0.05, "diversity": 0.5, "gap": 0.2}, {"gap": 0.4}, "mode collapse", "red"),  # improving or not
+        ({"diversity": 0.2, "gap": 0.25}, {"gap": 0.25}, "mode collapse", "red"),
+        ({"diversity": 0.5, "gap": 0.09}, {"gap": 0.09}, "mode collapse", "yellow"),
+        ({"wins": 0.9, "gap": 0.5, "gradients": {"generator": 0.2}}, STUCK, "gradient vanishes", "red"),  # a 20th
+        ({"wins": 1.0, "gap": 0.5}, STUCK, "discriminator dominates", "red"),
+        (
+            {"wins": 1.0, "gap": 0.4, "gradients": {"discriminator": 0.01, "generator": 4.0}},  # 0.25 %: sure
+            {"gap": 0.6},
+            "discriminator dominates",
+            "red",
+        ),
+        ({"nearest": 0.3}, {}, "overfitting", "red"),
+        ({"seen_wins": 0.98, "unseen_wins": 0.6}, {}, "overfitting", "red"),
+        ({"seen_wins": 0.9, "unseen_wins": 0.8}, {}, "overfitting", "yellow"),
+        ({"seen_wins": 0.9, "unseen_wins": 0.88}, {}, "healthy", "green"),
+        ({"gap": 0.2}, {"gap": 0.08}, "no longer improving", "yellow"),  # 2.5 times the best, 3 of 9 checks ago
+    ],
+)
+def test_a_verdict_follows_from_its_signals(now: dict, before: dict, name: str, level: str) -> None:
+    found = verdict(checks(now, before=before))
+    assert (found.name, found.level) == (name, level), found.words
+    assert found.words.endswith(".")
+
+
+def test_one_odd_check_is_no_verdict() -> None:
+    assert verdict(checks({}, {}, {"duplicates": 1.0, "diversity": 0.0})).name == "healthy"
+    assert verdict(checks({}, {"duplicates": 1.0}, {"duplicates": 1.0})).name == "mode collapse"
+
+
+def test_losses_are_shown_and_never_judged() -> None:
+    """A collapse inside the textbook's band (0.5 and 1.7), and a healthy run far outside of it."""
+    inside = {"losses": {"discriminator/adversarial": 0.51, "generator/adversarial": 1.67}}
+    outside = {"losses": {"discriminator/adversarial": 0.0001, "generator/adversarial": 40.0}}
+    assert verdict(checks({**inside, "duplicates": 1.0, "diversity": 0.0})).name == "mode collapse"
+    assert verdict(checks(outside)).name == "healthy"
+
+
+def test_missing_classes_are_named() -> None:
+    shares = (0.25, 0.25, 0.25, 0.25, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    found = verdict(checks({"shares": shares, "gap": 0.2}, before={"gap": 0.2}))
+    assert (found.name, found.level) == ("mode collapse", "red")
+    assert "not drawn: 4, 5, 6, 7, 8, 9" in found.words
+    one = (0.11,) * 9 + (0.005,)  # under a tenth of its share
+    found = verdict(checks({"shares": one, "gap": 0.2}, before={"gap": 0.2}))
+    assert (found.name, found.level) == ("mode collapse", "yellow")
+    assert "not drawn: 9)" not in found.words
+    assert found.words.endswith("not drawn: 9.")
+
+
+def test_without_labels_or_pictures_nothing_is_claimed_of_them() -> None:
+    unlabelled = replace(FACTS, names=(), expected=())
+    assert verdict(checks({"shares": ()}), unlabelled).name == "healthy"
+    nothing = dict.fromkeys(("wins", "diversity", "neighbours", "duplicates", "nearest", "contrast", "gap"))
+    pairs = replace(unlabelled, pictures=50, spread=None)  # 50 pairs are usual for some tasks
+    found = verdict(checks(nothing, before=nothing), pairs)
+    assert (found.name, found.words) == (
+        "healthy",
+        "Numbers are finite, gradients within their past; samples were not judged.",
+    )
+    explosive = checks({**nothing, "gradients": {"generator": 5e3}}, before=nothing)
+    assert verdict(explosive, pairs).name == "gradients explode"
+
+
+def test_what_the_data_lacks_comes_first() -> None:
+    assert "Only 48 pictures" in verdict(checks({}), replace(FACTS, pictures=48)).words
+    assert verdict(checks({}), replace(FACTS, pictures=48)).level == "red"
+    assert "are the same" in verdict(checks({}), replace(FACTS, spread=0.0)).words
+    found = verdict(checks({}), replace(FACTS, pictures=800))
+    assert (found.name, found.level) == ("data problem", "yellow")
+    assert verdict(checks({"nearest": 0.2}), replace(FACTS, pictures=800)).name == "overfitting"
+
+
+def test_nothing_is_said_too_early() -> None:
+    young = [replace(WELL, images_seen=1_000, rounds=299, duplicates=1.0)]
+    assert verdict(young).name == "too early"
+    old = [replace(WELL, images_seen=10_000, rounds=300, duplicates=1.0)]
+    assert verdict(old).name == "mode collapse"
+    assert verdict(old, images=1_000_000).name == "too early"  # 1 % of a long training
+
+
+def test_judged_alone_a_check_counts_as_it_stands() -> None:
+    poor = [replace(WELL, images_seen=50_000, rounds=900, diversity=0.2, gap=0.25)]
+    assert diagnose(View(poor, FACTS, 50_000)).name == "healthy"  # it may be learning
+    assert diagnose(View(poor, FACTS, 50_000, alone=True)).name == "mode collapse"
+
+
+BITS = ["device=cpu", "trainer.threads=1", "batch_size=16", "trainer.preview=4", "dataset=digits", "dataset.size=8"]
+MODELS = {
+    "dcgan": ["model.width=4"],
+    "wgan": ["model.width=4"],
+    "gan": [],
+    "r1gan": ["model.width=4"],
+    "stylegan2_ada": [],
+}
+
+
+OTHER = ("dataset=random", "dataset.shape=[1,8,8]", "dataset.classes=3")
+
+
+def settings_of(model: str, *overrides: str) -> dict[str, Any]:
+    words = [f"model={model}", *MODELS.get(model, []), *BITS, *overrides]
+    other = "dataset=random" in overrides
+    return prepare(compose([word for word in words if not (other and word in ("dataset=digits", "dataset.size=8"))]))
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("name", REMEDIES)
+def test_every_advice_composes_and_changes_something(model: str, name: str) -> None:
+    settings = settings_of(model, *OTHER)
+    for facts in (FACTS, replace(FACTS, spread=0.0), replace(FACTS, weights={"discriminator": 10, "generator": 1_000})):
+        advice = advise(Verdict(name, "red", ""), settings, facts)
+        assert advice is not None
+        key = advice.override.partition("=")[0]
+        taken = [line.partition("=")[0] for line in settings["overrides"]]
+        kept = [name != key and not name.startswith(f"{key}.") for name in taken]
+        given = [line for line, keep in zip(settings["overrides"], kept, strict=True) if keep]
+        changed = prepare(compose([*given, advice.override]))
+        assert {k: v for k, v in changed.items() if k != "overrides"} != {
+            k: v for k, v in settings.items() if k != "overrides"
+        }, advice
+
+
+def test_advice_fits_the_run() -> None:
+    assert advise(Verdict("healthy", "green", ""), settings_of("dcgan"), FACTS) is None
+    fast = settings_of("dcgan", "model.optimizers.discriminator.lr=4e-3", "model.optimizers.generator.lr=1e-4")
+    strong = advise(Verdict("discriminator dominates", "red", ""), fast, FACTS)
+    assert strong is not None
+    assert strong.override == "model.optimizers.discriminator.lr=0.0001"  # as the generator's
+    rare = settings_of("dcgan", "model.every={generator: 8}")
+    assert advise(Verdict("discriminator dominates", "red", ""), rare, FACTS).override == "model.every.generator=1"
+    narrow = settings_of("dcgan", "model.game.discriminator.width=1")
+    small = replace(FACTS, weights={"discriminator": 10, "generator": 1_000})
+    weak = advise(Verdict("generator dominates", "red", ""), narrow, small)
+    assert weak is not None
+    assert weak.override == "model.game.discriminator.width=4"
+    saturating = settings_of("dcgan", "loss=minimax")
+    assert advise(Verdict("gradient vanishes", "red", ""), saturating, FACTS).override == "loss=non_saturating"
+
+
+def table(count: int, labelled: bool = True) -> TensorTable:
+    chance = torch.Generator().manual_seed(1)
+    images = torch.randint(0, 256, (count, 1, 8, 8), generator=chance, dtype=torch.uint8)
+    return TensorTable(images, torch.arange(count) % 10 if labelled else None, torch.device("cpu"))
+
+
+def game_of(model: str, *overrides: str) -> Any:
+    from ganctl import parts
+
+    torch.manual_seed(0)
+    return parts.game_of(settings_of(model, *overrides))
+
+
+def painting(game: Any, pictures: torch.Tensor) -> Any:
+    """The game, whose generator now paints the given pictures, whatever the noise."""
+    game.paint = lambda inputs: pictures[torch.arange(len(inputs)) % len(pictures)]
+    return game
+
+
+def test_samples_like_the_data_have_no_gap_and_copies_of_one_have_no_variety() -> None:
+    data, game = table(1_024), game_of("dcgan")
+    examination = Examination(data, game, 10, tuple("0123456789"))
+    others = (torch.rand(256, 1, 8, 8, generator=torch.Generator().manual_seed(2)) * 2 - 1).clamp(-1, 1)
+    found = examination.measure(painting(game, others), torch.device("cpu"))
+    assert found["gap"] == pytest.approx(0, abs=0.01)
+    assert found["diversity"] == pytest.approx(1, abs=0.02)
+    assert found["neighbours"] == pytest.approx(1, abs=0.05)
+    one = data.batch(torch.tensor([3]), torch.Generator()).image
+    found = examination.measure(painting(game, one), torch.device("cpu"))
+    assert found["diversity"] == 0
+    assert found["nearest"] < 1e-2  # a product of matrices leaves that much of nothing
+    assert found["duplicates"] == 1
+    assert found["shares"] == (0, 0, 0, 1, 0, 0, 0, 0, 0, 0)  # it is the picture of a three
+    assert found["gap"] == pytest.approx(1, abs=0.1)  # 2 E|x - y| - E|y - y'|, and all are about equally far apart
+    broken = painting(game, torch.full((1, 1, 8, 8), torch.nan))
+    assert examination.measure(broken, torch.device("cpu")) == {"finite": False}
+
+
+def test_held_out_pictures_show_what_the_discriminator_knows_by_heart() -> None:
+    assert win_rate(torch.tensor([2.0, 0.0]), torch.tensor([1.0, 1.0])) == 0.5
+    assert win_rate(torch.tensor([1.0]), torch.tensor([1.0])) == 0.5  # equal scores count half
+    data, game = table(64), game_of("dcgan")
+    data.held_out = lambda: table(32)  # type: ignore[method-assign]
+    found = Examination(data, game, 10).measure(game, torch.device("cpu"))
+    assert 0 <= found["unseen_wins"] <= 1
+    assert found["seen_wins"] != found["unseen_wins"]
+
+
+def test_few_labels_or_pictures_are_no_reason_to_fail() -> None:
+    game = game_of("dcgan")
+    assert Examination(table(2), game).facts == replace(
+        Examination(table(2), game).facts, pictures=2, spread=0.0, names=()
+    )
+    assert "Only 2 pictures" in verdict(checks({}), Examination(table(2), game).facts).words
+    unlabelled = Examination(table(20, labelled=False), game, 0)
+    assert unlabelled.facts.names == ()
+    assert "shares" not in unlabelled.measure(game, torch.device("cpu"))
+    assert Examination(table(20), game, 1_000).facts.names == ()  # too many classes for 256 samples
+
+
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("outputs")
+        patch.setenv("GANCTL_OUTPUTS", str(folder))
+        yield folder
+
+
+SHORT = ("images=512", "sample_every=null", "checkpoint_every=256", "trainer.log_every=4")
+EQUAL = ("game", "average", "optimizers", "random", "images_seen")
+
+
+@pytest.fixture(scope="module")
+def trained(outputs: Path) -> runs.Run:
+    training.train(settings_of("dcgan", *SHORT, "doctor_every=64", "name=examined"))
+    return runs.Run(outputs / "examined")
+
+
+def test_training_is_bit_for_bit_what_it_would_be_without(trained: runs.Run, outputs: Path) -> None:
+    training.train(settings_of("dcgan", *SHORT, "doctor_every=null", "name=plain"))
+    states = [checkpoint.load(folder / "checkpoints" / "last.ckpt") for folder in (trained.folder, outputs / "plain")]
+    prints = [{key: fingerprint(state[key]) for key in EQUAL} for state in states]
+    assert prints[0] == prints[1]
+    assert not (outputs / "plain" / FILE).exists()
+
+
+def test_what_an_examined_run_leaves(trained: runs.Run) -> None:
+    lines = [json.loads(line) for line in (trained.folder / FILE).read_text().splitlines()]
+    assert [line["images"] for line in lines] == [64, 128, 192, 256, 320, 384, 448, 512]
+    assert {line["verdict"] for line in lines} == {"too early"}  # 32 rounds
+    assert lines[-1]["level"] == "green"
+    assert lines[-1]["signals"]["gradients"].keys() == {"discriminator", "generator"}
+    assert lines[-1]["signals"]["gap"] > 0
+    assert len(lines[-1]["signals"]["shares"]) == 10
+    assert json.loads(trained.result_file.read_text())["verdict"] == "too early"
+    events = b"".join(path.read_bytes() for path in trained.folder.glob("tensorboard/events*"))
+    assert b"too early" in events
+    assert "Doctor: too early" in trained.log_file.read_text()
+
+
+def test_resumed_it_finds_the_same(trained: runs.Run, outputs: Path) -> None:
+    """Stopped after 320 images, with lines of checks that the checkpoint does not know, and a torn one."""
+    settings = settings_of("dcgan", *SHORT, "doctor_every=64", "name=broken")
+    training.train({**settings, "images": 320})
+    file = outputs / "broken" / FILE
+    later = json.loads(file.read_text().splitlines()[-1])
+    file.write_text(file.read_text() + json.dumps({**later, "images": 384}).replace("320", "384") + '\n{"torn')
+    training.resume(runs.Run(outputs / "broken"), settings)
+    assert file.read_text() == (trained.folder / FILE).read_text()
+
+
+def told(levels: list[str], tmp_path: Path, stop: bool) -> tuple[Doctor, list[bool]]:
+    """A doctor whose verdicts are given; whether training was asked to stop after each."""
+    doctor = Doctor(object(), Recorder(tmp_path / "m.csv", 1), tmp_path / FILE, 1, {"images": 100}, stop)  # type: ignore[arg-type]
+    doctor.examination = type("Given", (), {"facts": FACTS})()
+    trainer = type("Trainer", (), {"should_stop": False, "loggers": [], "is_global_zero": True})()
+    asked = []
+    for number, level in enumerate(levels):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("ganctl.callbacks.doctor.diagnose", lambda view, level=level: Verdict("x", level, "y."))
+            doctor.conclude(Signals(number, number), trainer)
+        asked.append(trainer.should_stop)
+    return doctor, asked
+
+
+def test_three_red_checks_in_a_row_stop_a_training_that_may_be_stopped(tmp_path: Path) -> None:
+    levels = ["red", "red", "green", "red", "red", "red"]
+    assert told(levels, tmp_path, stop=True)[1] == [False] * 5 + [True]
+    assert told(levels, tmp_path, stop=False)[1] == [False] * 6
+
+
+def test_lost_numbers_leave_a_verdict(tmp_path: Path) -> None:
+    doctor, _ = told(["green"], tmp_path, stop=False)
+    doctor.settings = settings_of("dcgan")
+    trainer = type("Trainer", (), {"should_stop": False, "loggers": [], "is_global_zero": True})()
+    module = type("Module", (), {"images_seen": 9, "rounds": 9})()
+    doctor.on_exception(trainer, module, NotFinite("round 9: ..."))  # type: ignore[arg-type]
+    last = read(tmp_path / FILE)[-1]
+    assert (last.verdict.name, last.verdict.level, last.images) == ("diverged", "red", 9)
+    assert last.advice == Advice("model.optimizers.discriminator.lr=2e-05", last.advice.words)
+    assert sentence(last).startswith("diverged. Losses")
+
+
+def test_a_check_that_fails_does_not_end_training(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    doctor, _ = told([], tmp_path, stop=False)
+    module = type("Module", (), {"images_seen": 9, "rounds": 9, "game": None, "device": None})()
+    doctor.examine(None, module)  # type: ignore[arg-type]
+    assert "check at 9 images failed" in caplog.text
+    assert not (tmp_path / FILE).exists()
+
+
+def test_early_stop_by_a_doctor_who_makes_no_checks_is_refused() -> None:
+    with pytest.raises(UserError, match="early_stop: doctor was given, and it makes no checks; set doctor_every=5k"):
+        settings_of("dcgan", "early_stop=doctor", "doctor_every=null")
+    settings_of("dcgan", "early_stop=doctor")
+
+
+def test_a_history_survives_the_file(tmp_path: Path) -> None:
+    seen = from_window(64, 4, {"discriminator/wins": 0.5, "generator/gradient": 2.0, "generator/adversarial": 1.0})
+    assert (seen.wins, seen.gradients, seen.losses) == (0.5, {"generator": 2.0}, {"generator/adversarial": 1.0})
+    one = Diagnosis(Verdict("healthy", "green", "Well."), replace(WELL, losses={"a/b": 1.0}), FACTS, Advice("a=1", "b"))
+    (tmp_path / FILE).write_text(json.dumps(one.to_dict()) + "\n")
+    assert read(tmp_path / FILE) == [one]
+    assert rewind(tmp_path / FILE, -1) == []
+    assert (tmp_path / FILE).read_text() == ""
+
+
+def test_the_command_shows_verdict_numbers_and_ranges(trained: runs.Run, capsys: pytest.CaptureFixture) -> None:
+    assert main(["doctor", str(trained.folder)]) == 0
+    shown = capsys.readouterr().out
+    assert "too early (green)" in shown
+    assert "variety of samples" in shown
+    assert "85-110 % of the data's" in shown
+    assert "losses, which prove nothing either way: discriminator/adversarial" in shown
+
+
+def test_the_command_examines_runs_that_nobody_examined(
+    trained: runs.Run, outputs: Path, capsys: pytest.CaptureFixture
+) -> None:
+    """The plain run's weights are those of the examined one, and so is what is found."""
+    assert main(["doctor", f"run={outputs / 'plain'}", "device=cpu"]) == 0
+    shown = capsys.readouterr().out
+    gap = read(trained.folder / FILE)[-1].signals.gap
+    assert f"{gap:.3f}" in next(line for line in shown.splitlines() if "gap to the data" in line)
+    assert not (outputs / "plain" / FILE).exists()
+
+
+def test_the_command_in_words(trained: runs.Run, outputs: Path, capsys: pytest.CaptureFixture) -> None:
+    settings = settings_of("dcgan", *SHORT, "name=empty")
+    run = runs.create(outputs, "empty", settings, settings["choices"], 512)
+    assert main(["doctor", "run=empty"]) == 2
+    assert "there are: none yet" in capsys.readouterr().err
+    # still training: what was found so far
+    (run.folder / FILE).write_text((trained.folder / FILE).read_text().splitlines(keepends=True)[0])
+    assert [each.images for each in diagnosed(run)] == [64]
+    assert main(["doctor", "run=empty"]) == 0
+    assert "64 of 512 images" in capsys.readouterr().out
