@@ -204,9 +204,22 @@ def recheck(saved: Any, changes: Sequence[str] = ()) -> Config:
         "schedules": saved["model"].get("schedules") or {},
     }
     mistakes += _recheck_parts(saved, model, own["plugins"])
+    if own["images"] != saved.get("images"):
+        mistakes += _faded(model["schedules"], own)
     if mistakes:
         raise UserError(*dict.fromkeys(mistakes))
     return {**saved, **own, "model": model}
+
+
+def _faded(schedules: Config, own: Config) -> list[str]:
+    """The sentences for schedules that end at 0 before a lengthened training does: nothing would be learned after."""
+    from ganctl.judging import ended
+
+    return [
+        f"images={own['images']}: model.schedules.{place} falls to 0 at {images:,} images, so nothing would be learned "
+        "after; leave the length as it was, or begin another run with init_from=RUN"
+        for place, images in ended(schedules, own["images"], own["plugins"])
+    ]
 
 
 def _recheck_parts(saved: Mapping[str, Any], model: Config, plugins: Sequence[str]) -> list[str]:

@@ -19,7 +19,7 @@ from ganctl.ema import Average
 from ganctl.errors import UserError
 from ganctl.games.game import Game
 from ganctl.nearest import hint
-from ganctl.schedules import Schedule
+from ganctl.schedules import Linear, Schedule
 from ganctl.weightless import weightless
 
 Config = dict[str, Any]
@@ -129,6 +129,15 @@ def _about_schedules(model: Config, plugins: Sequence[str]) -> list[str]:
                 there = hint(str(field), known) or f"; it has {', '.join(known)}"
                 mistakes.append(f"model.schedules.{turn}.{field}: the optimizer has no such number{there}")
     return mistakes
+
+
+def ended(schedules: Config, images: int, plugins: Sequence[str]) -> Iterator[tuple[str, int]]:
+    """(turn.field, images seen) of learning rates that are 0 before the end of a training of `images`."""
+    built, _ = trial(schedules, Mapping[str, Mapping[str, Schedule]], "model.schedules", plugins)
+    for turn, fields in built.items() if isinstance(built, dict) else ():
+        for field, schedule in fields.items():
+            if field == "lr" and isinstance(schedule, Linear) and schedule.end == 0 and schedule.end_images < images:
+                yield f"{turn}.{field}", int(schedule.end_images)
 
 
 def _numbers(optimizer: Optimizer) -> list[str]:

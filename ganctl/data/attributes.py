@@ -1,6 +1,7 @@
 """Pictures with a table of attributes: one line a file, 0 and 1 or words in its columns."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 import torch
@@ -54,10 +55,9 @@ class Attributes(Dataset):
         self.columns, self.flip, self.encoding, self.on_error = columns, flip, encoding, on_error
 
     def describe(self) -> Description:
-        meaning = self.labelling
-        return Description(
-            self.frame.shape, len(meaning.names), len(self.lines), meaning.names, attributes=meaning.several
-        )
+        meaning, shape = self.labelling, self.frame.shape
+        known = Description(shape, len(meaning.names), len(self.lines), meaning.names)
+        return replace(known, attributes=True, groups=meaning.groups) if meaning.several else known
 
     def open(self, device: torch.device) -> Table:
         held_out = None if self.test is None else self.held_out(self.test, device)

@@ -24,6 +24,7 @@ class Description:
     names: tuple[str, ...] = ()  # of the classes, in the order of their numbers
     source: tuple[int, int, int] | None = None  # of paired sets: shape of the picture that the other is made from
     attributes: bool = False  # a picture may have several of the `classes`: labels are [N, K] of 0 and 1
+    groups: tuple[int, ...] = ()  # of attributes: how many in a row exclude each other; 1: it is on or off by itself
 
 
 class Dataset(ABC):

@@ -53,6 +53,11 @@ class Labelling:
             for word in column.words or (column.name,)
         )
 
+    @property
+    def groups(self) -> tuple[int, ...]:
+        """How many attributes each column gives."""
+        return tuple(len(column.words) or 1 for column in self.columns)
+
     def labels(self, lines: Sequence[Line], table: str) -> Tensor:
         """[N, K] float of 0 and 1 where `several`, else classes [N] int64."""
         rows = [[value for each in self.columns for value in each.values(line[each.name], table)] for line in lines]

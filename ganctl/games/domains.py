@@ -127,8 +127,15 @@ class DomainGame(Game, Translating):
             raise ValueError("direction: this model has many domains; leave it out and choose target=NAME")
         if task.target is None:
             raise ValueError("target: missing; say what the pictures shall show, target=NAME or target=NAME,NAME")
-        picture: Tensor = self.generator(image, task.target)
+        picture: Tensor = self.generator(image, self.completed(task.target, image))
         return picture
+
+    def completed(self, target: Tensor, image: Tensor) -> Tensor:
+        """Attributes that nobody asked for (NaN) as the classifier sees them in the picture."""
+        if not target.is_floating_point() or not target.isnan().any():
+            return target
+        seen = self.classifier.head(self.discriminator.features(image)) > 0
+        return torch.where(target.isnan(), seen.to(target.dtype), target)
 
 
 def demanded(label: Tensor | None) -> Tensor:

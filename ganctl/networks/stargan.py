@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import interpolate
 
 from ganctl.networks.instance import PictureNorm
 from ganctl.networks.interfaces import Discriminator, Shape
@@ -39,7 +40,8 @@ class StarGANDiscriminator(Discriminator):
     """Appendix, table 5: 4x4 convolutions that halve, LeakyReLU 0.01, no norm; a score for each place of the last map.
 
     Halved `layers` times at most, while a side of 2 is left. Its features are the whole last map, [B, feature_size]:
-    a linear head on them is the paper's class head, a convolution as large as the map.
+    a linear head on them is the paper's class head, a convolution as large as the map. Pictures of another size than
+    it was built for are brought to that first.
     """
 
     def __init__(self, shape: Shape, width: int = 64, layers: int = MOST_HALVINGS) -> None:
@@ -58,6 +60,8 @@ class StarGANDiscriminator(Discriminator):
         return nn.Sequential(nn.Conv2d(before, after, kernel, stride=2, padding=1), nn.LeakyReLU(0.01))
 
     def features(self, image: Tensor, label: Tensor | None = None) -> Tensor:
+        if image.shape[2:] != self.sizes[0]:
+            image = interpolate(image, self.sizes[0], mode="bilinear", antialias=True)
         return self.downs(image).flatten(1)
 
     def score(self, features: Tensor, label: Tensor | None = None) -> Tensor:
