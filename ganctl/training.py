@@ -157,6 +157,8 @@ class Session:
         game = parts.game_of(self.settings).to(memory_format=torch.channels_last)
         if self.state is None and self.settings["init_from"]:
             inherit(game, Path(self.settings["init_from"]))
+        elif self.state is None and (lacking := game.orphaned()):
+            log.warning("init_from: not given: %s", lacking)
         module = self.module = parts.module_of(self.settings, game)
         if self.settings["compile"]:
             compile_networks(game)

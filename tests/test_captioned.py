@@ -157,6 +157,8 @@ def test_over_a_first_stage_the_text_stays_as_it_is():
     assert [turn.players for turn in game.turns()] == [(game.discriminator,), (game.generator,)]
     assert game.averaged() == ("generator",)
     assert game.inherits() == {"first": "generator", "text_encoder": "text_encoder"}
+    assert game.orphaned().startswith("stage one is untrained")
+    assert not game_of_stubs().orphaned()
     round = game.deal(batch_of("a"), BOTH, CLOCK)
     assert round.fake.image.item() == 2.5
     game.generator_loss(round).total.backward()

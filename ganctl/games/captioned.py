@@ -103,6 +103,11 @@ class CaptionedGame(Generative):
             return {"first": "generator", "text_encoder": "text_encoder"}
         return {name: name for name in ("generator", "text_encoder", "discriminator")}
 
+    def orphaned(self) -> str:
+        if self.first is None:
+            return ""
+        return "stage one is untrained, and stays so; give the run of a finished model=stackgan, init_from=RUN"
+
     def train(self, mode: bool = True) -> Self:
         """Stage one paints as it did when it was done: its batch norm learns nothing more."""
         super().train(mode)

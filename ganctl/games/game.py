@@ -117,6 +117,10 @@ class Game(nn.Module, ABC):
         """With `init_from=RUN`: attributes (modules) that begin as that run's -> their names there."""
         return {name: name for name in self.averaged()}
 
+    def orphaned(self) -> str:
+        """What this game lacks without `init_from=RUN`, in words; empty where it can begin from nothing."""
+        return ""
+
     def advance(self, clock: Clock) -> None:
         """Called at the start of every round: growth, schedules. Whatever must survive a resume is in buffers."""
 
