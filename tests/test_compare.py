@@ -134,6 +134,7 @@ def test_compare_writes_a_table_a_csv_and_a_page_that_name_both(outputs, capsys)
         (["modle=gan,lsgan", "dataset=random"], "modle: no such key; did you mean 'model'?"),
         (["first", "second", "evaluate=true"], "ckpt: last is not in outputs/first; there are: none yet"),
         (["first", "second", "n=many"], "n=many: "),
+        (["first", "second", "ckpt=best"], "ckpt: best is not in outputs/first; there are: none yet"),
     ],
 )
 def test_what_compare_refuses(outputs, words, told, capsys):

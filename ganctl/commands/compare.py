@@ -151,8 +151,11 @@ def compare(records: Sequence["Record"], arguments: Arguments) -> int:
     from ganctl.reports.record import record
     from ganctl.reports.scoring import remarks
     from ganctl.reports.table import csv_text, print_table, table_of
+    from ganctl.runs import checkpoint_path
 
     demand_same_data(records)
+    for each in records if arguments.ckpt != "last" else ():
+        checkpoint_path(each.run, arguments.ckpt)
     place = page_place(arguments.out) if arguments.out else comparison_place(records)
     if arguments.evaluate:
         evaluate_all(records, arguments)
