@@ -81,7 +81,7 @@ class TrainConfig:
     )
     evaluate_every: str | None = setting(None, "images between evaluations; null: none", quantity=True, least=1)
     early_stop: str | None = setting(None, "a score to watch; doctor: end when its verdict stays red; null: never")
-    doctor_every: str | None = setting("10k", "images between the doctor's checks; null: none", quantity=True, least=1)
+    doctor_every: str | None = setting("5k", "images between the doctor's checks; null: none", quantity=True, least=1)
     keep: int = setting(1, "numbered checkpoints kept beside last and best", least=0)
     plugins: list[str] = setting([], "your own modules, whose classes a config may name")
     dataset: Any = None
