@@ -1,6 +1,6 @@
 """Picture to picture by a residual network: down, blocks, up again (Johnson et al. 2016), as CycleGAN has it."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 from torch.nn.functional import pad
@@ -9,6 +9,7 @@ from ganctl.networks.instance import PictureNorm, initialise_normal, picture_nor
 from ganctl.networks.interfaces import Shape, Translator
 from ganctl.networks.layers import at_least_one
 
+Border = Literal["zeros", "reflect"]
 HALVINGS = 2
 STEP = 2**HALVINGS  # sides inside are multiples of it
 LEAST = 8  # pixels of a side inside: its smallest map is then 2x2, enough to be mirrored by one
@@ -24,7 +25,7 @@ class ResNetTranslator(Translator):
     """
 
     kernel: ClassVar[int] = 3  # of the halving and doubling convolutions
-    border: ClassVar[str] = "reflect"  # how convolutions see beyond the picture
+    border: ClassVar[Border] = "reflect"  # how convolutions see beyond the picture
 
     def __init__(
         self,
@@ -88,7 +89,7 @@ class ResNetTranslator(Translator):
 class Residual(nn.Module):
     """The picture plus two 3x3 convolutions of it, with a norm each; ReLU between them, none behind (Gross 2016)."""
 
-    def __init__(self, channels: int, norm: PictureNorm, border: str) -> None:
+    def __init__(self, channels: int, norm: PictureNorm, border: Border) -> None:
         super().__init__()
         first, second = (
             nn.Conv2d(channels, channels, 3, padding=1, padding_mode=border, bias=norm == "none") for _ in range(2)
