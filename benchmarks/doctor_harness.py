@@ -12,6 +12,7 @@ are held out.
 import argparse
 import json
 import os
+import shutil
 import sys
 import time
 from collections import Counter
@@ -145,7 +146,7 @@ def outcome(case: Case, dataset: str, seed: int, run: Run, seconds: float) -> di
         "checks": len(found),
         "images": last.images,
         "words": last.verdict.words,
-        "advice": last.advice,
+        "advice": last.advice.override if last.advice else None,
         "seconds": round(seconds, 1),
     }
 
@@ -162,6 +163,7 @@ def run_all(cases: Sequence[Case], seeds: Sequence[int], work: Path) -> list[dic
                     continue
                 name = f"{case.name}-{dataset}-{seed}"
                 folder, began = work / name, time.monotonic()
+                shutil.rmtree(folder, ignore_errors=True)  # of an interrupted run
                 code = in_a_child(lambda: train(case, dataset, seed, folder), work / f"{name}.log")  # noqa: B023
                 if code:
                     raise SystemExit(f"{name} ended with {code}; see {work / name}.log")
