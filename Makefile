@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 CHECKED := ganctl tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help train test lint types check smoke soak speed format clean
+.PHONY: help train test lint types check smoke soak speed format doctor clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -45,6 +45,9 @@ soak: $(READY) ## at least 100 kills at random moments: nothing lost, bit-equal 
 speed: $(READY) ## images per second against a plain and a lean loop, side by side
 	$(BIN)/python benchmarks/train_speed.py
 	$(BIN)/python -m benchmarks.lean_speed
+
+doctor: $(READY) ## failures made on purpose and healthy recipes on held-out seeds: does the doctor tell them apart (an hour)
+	$(BIN)/python -m benchmarks.doctor_harness --seeds 11 12 --out benchmarks/results
 
 clean: ## remove the environment and caches, keep outputs/
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build dist
