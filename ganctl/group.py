@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -99,16 +99,11 @@ def conclude(run: Run, found: Mapping[str, Any], errors: Path) -> dict[str, Any]
     raise GanctlError(f"{run.folder}: one of the run's processes ended unexpectedly ({first}); see {errors}")
 
 
-def play_share(run: Run) -> None:
-    """In one of the processes: play, and leave word of the end where `play_together` reads it."""
-    from ganctl import training
-
+def play_share(run: Run, play: Callable[[dict[str, Any], bool], object]) -> None:
+    """In one of the processes: play by settings, resuming or not; leave word of the end for `play_together`."""
     order = read_json(run.folder / ORDER)
     try:
-        if order["resume"]:
-            training.resume(run, order["settings"])
-        else:
-            training.train(order["settings"], run=run)
+        play(order["settings"], order["resume"])
         tell(run, "finished")
     except GanctlError as error:
         words = error.mistakes if isinstance(error, UserError) else [str(error)]

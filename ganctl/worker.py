@@ -1,9 +1,14 @@
 """A run in a process of its own: `python -m ganctl.worker RUN_FOLDER [--leashed] [--together]`."""
 
 import sys
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ganctl.cli import guarded
+
+if TYPE_CHECKING:
+    from ganctl.runs import Run
 
 
 def main(argv: list[str]) -> int:
@@ -22,21 +27,28 @@ def main(argv: list[str]) -> int:
 
 def play(folder: Path) -> None:
     """Train from the first image on, or from the checkpoint that is there (a search that is continued)."""
-    from ganctl import runs, training
+    from ganctl import runs
 
     run = runs.Run(folder)
-    settings = runs.read_config(run)
-    if runs.available(run):
-        training.resume(run, settings)
-    else:
-        training.train(settings, run=run)
+    train(run, runs.read_config(run), bool(runs.available(run)))
 
 
 def play_share(folder: Path) -> None:
     """This process's share of a run on several devices."""
     from ganctl import group, runs
 
-    group.play_share(runs.Run(folder))
+    run = runs.Run(folder)
+    group.play_share(run, partial(train, run))
+
+
+def train(run: "Run", settings: dict[str, Any], resuming: bool) -> None:
+    """From the first image on, or from the last good checkpoint."""
+    from ganctl import training
+
+    if resuming:
+        training.resume(run, settings)
+    else:
+        training.train(settings, run=run)
 
 
 if __name__ == "__main__":
