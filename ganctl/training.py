@@ -28,7 +28,7 @@ from ganctl.data.dataset import Dataset, Table
 from ganctl.data.stream import Stream, derived_seed, fixed
 from ganctl.devices import Placement, place, precision_of, prepared_cpu
 from ganctl.errors import INTERRUPTED, NotFinite, Stopped, UserError
-from ganctl.games.game import Game
+from ganctl.games.game import Game, Generative, Translating
 from ganctl.hyperparameters import write_hyperparameters
 from ganctl.inheriting import inherit
 from ganctl.logs import logged_to
@@ -288,11 +288,20 @@ class Session:
             "best": self.evaluating.best if self.evaluating else None,
             "verdict": self.doctor.verdict.name if self.doctor and self.doctor.verdict else None,
             "folder": str(self.run.folder),
+            "use": use_of(module.game, self.settings["description"]),
             "choices": self.settings["choices"],
         }
         write_hyperparameters(self.run.folder / "tensorboard", self.settings, result)
         log.info("%s images in %s", f"{module.images_seen:,}", clock(seconds))
         return result
+
+
+def use_of(game: Game, description: Config) -> str:
+    """The command that makes pictures with the game."""
+    if isinstance(game, Generative) or not isinstance(game, Translating):
+        return "sample"
+    source = description.get("source")
+    return "upscale" if source and source[1] < description["shape"][1] else "translate"
 
 
 def interval(images: str | None) -> int | None:

@@ -170,9 +170,10 @@ def conclude(result: dict[str, Any]) -> None:
     """Where the pictures and the run are, and what to do next."""
     folder = Path(result["folder"])
     sheets = sorted((folder / "samples").glob("[0-9]*.png"))
+    use = result["use"]
     for name, text in {
         "pictures": str(sheets[-1]) if sheets else "none",
         "run": str(folder),
-        "draw more": f"ganctl sample run={folder}",
+        "draw more": f"ganctl {use} run={folder}" + (" in=FOLDER out=FOLDER" if use != "sample" else ""),
     }.items():
         print(f"  {name:<10} {text}")
