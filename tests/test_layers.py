@@ -18,7 +18,7 @@ FRAMEWORKS = {
 }
 MAY_USE = {  # part of the method -> parts of ganctl that it may import
     "losses": {"losses", "schedules", "networks.interfaces"},
-    "networks": {"networks", "schedules", "text"},
+    "networks": {"networks", "schedules", "colour", "text"},
     "games": {
         "games",
         "losses",

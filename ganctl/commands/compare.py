@@ -63,13 +63,14 @@ def run(argv: list[str]) -> int:
 def train_and_compare(settings: Sequence[str], config_dirs: Sequence[str], arguments: Arguments) -> int:
     """A sweep, and then its runs side by side."""
     from ganctl.composition import combinations
-    from ganctl.sweeps.launch import split, sweep_of
+    from ganctl.sweeps.launch import split
+    from ganctl.sweeps.many import play_many
 
     if len(combinations(split(settings)[0])) < 2:
         raise UserError(
             "compare: these settings make one run; give several values, such as model=dcgan,lsgan or seed=1,2"
         )
-    done = sweep_of([*settings, *evaluations(settings)], config_dirs)
+    done = play_many([*settings, *evaluations(settings)], config_dirs)
     if done.folder is None:  # dry_run
         return done.code
     found = inside(done.folder)

@@ -44,9 +44,9 @@ def run(argv: list[str]) -> int:
     if line.cfg:
         return show_config(line)
     if line.multirun or any(word.startswith("search=") for word in line.overrides):
-        from ganctl.sweeps.launch import sweep
+        from ganctl.sweeps.many import play_many
 
-        return sweep(line.overrides, line.config_dirs)
+        return play_many(line.overrides, line.config_dirs).code
     return train(line)
 
 

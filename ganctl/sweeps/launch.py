@@ -41,22 +41,13 @@ class Done:
     stopped: bool = False  # by a signal
 
 
-def sweep(overrides: Sequence[str], config_dirs: Sequence[str] = ()) -> int:
-    """`sweep_of`, for those who want the exit code alone."""
-    return sweep_of(overrides, config_dirs).code
-
-
-def sweep_of(overrides: Sequence[str], config_dirs: Sequence[str] = ()) -> Done:
+def sweep(overrides: Sequence[str], config_dirs: Sequence[str] = ()) -> Done:
     """Play every run of `key=a,b ...`, with a table at the end.
 
     Raises UserError naming the mistakes of all runs before any begins; where a sweeper chooses the values as it goes
     (hydra/sweeper=...), a run with a mistake is reported as failed.
     """
     own, hydras = split(overrides)
-    if any(word.startswith(("search=", "trials=")) for word in own):
-        from ganctl.sweeps.search import search
-
-        return search(own, hydras, config_dirs)
     name, own = taken("name", own)
     dry_run, own = taken("dry_run", own)
     counted = not any(word.lstrip("+").startswith("hydra/sweeper=") for word in hydras)
