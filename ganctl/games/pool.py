@@ -11,7 +11,7 @@ class FakePool(nn.Module):
 
     Until it is full, every fake is kept and handed on. Then a coin decides for each fake: it is handed on itself, or
     it takes the place of a kept one, which is handed on in its stead.
-    Contents are buffers and coins come from PyTorch's own generator, so exact resume restores both.
+    Contents are buffers and coins come from PyTorch's own generators, so exact resume restores both.
     """
 
     pictures: Tensor  # buffer [size, C, H, W]
@@ -29,16 +29,15 @@ class FakePool(nn.Module):
         """fakes [B, C, H, W] -> what the discriminator shall see instead, [B, C, H, W] without a graph."""
         if not len(self.pictures):
             return fakes.detach()
-        handed = fakes.detach().float().clone()
-        filled = int(self.count)
-        for index, fake in enumerate(handed.unbind()):
-            if filled < len(self.pictures):
-                self.pictures[filled] = fake
-                filled += 1
-            elif torch.rand(()) < 0.5:
-                place = int(torch.randint(len(self.pictures), ()))
-                kept = self.pictures[place].clone()
-                self.pictures[place] = fake
-                handed[index] = kept
-        self.count.fill_(filled)
-        return handed
+        return torch.stack([self._exchange(fake) for fake in fakes.detach().float()])
+
+    def _exchange(self, fake: Tensor) -> Tensor:
+        """One of them; decided on the device, which nobody waits for."""
+        size = len(self.pictures)
+        filling = self.count < size
+        swapping = ~filling & (torch.rand((), device=fake.device) < 0.5)
+        place = torch.where(filling, self.count, torch.randint(size, (), device=fake.device)).view(1)
+        kept = self.pictures.index_select(0, place)[0]
+        self.pictures.index_copy_(0, place, torch.where(filling | swapping, fake, kept)[None])
+        self.count.add_(filling)
+        return torch.where(swapping, kept, fake)

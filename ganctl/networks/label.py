@@ -1,5 +1,6 @@
 """Labels for networks: a class number or many 0/1 attributes, through one table."""
 
+import torch
 from torch import Tensor, nn
 
 
@@ -25,4 +26,6 @@ def demand(label: Tensor | None) -> Tensor:
 
 def as_attributes(label: Tensor, classes: int) -> Tensor:
     """[B] int64 classes or [B, K] attributes -> [B, K] float of 0 and 1."""
-    return label if label.is_floating_point() else nn.functional.one_hot(label, classes).float()
+    if label.is_floating_point():
+        return label
+    return (label[:, None] == torch.arange(classes, device=label.device)).float()
