@@ -16,7 +16,10 @@ DEEPEST = 16  # times `width`: most channels
 
 
 class Conditioning(nn.Module):
-    """Conditioning augmentation: text to a Gaussian, from which the condition is drawn (section 3.2)."""
+    """Conditioning augmentation: text to a Gaussian, from which the condition is drawn (section 3.2).
+
+    Made after a network's other weights are begun: with DCGAN's N(0, 0.02) the text would whisper beside the noise.
+    """
 
     def __init__(self, text_size: int, condition_size: int) -> None:
         super().__init__()
@@ -103,13 +106,13 @@ class StackGANGenerator(CaptionPainter):
         self.sizes = stage_sizes(shape, halved)[::-1]  # smallest first
         self.shape: tuple[int, ...] = (shape[0], *self.sizes[-1])
         self.channels = widths(len(self.sizes), width, DEEPEST * width)[::-1]
-        self.conditioning = Conditioning(text_size, condition_size)
         (rows, columns), base = self.sizes[0], self.channels[0]
         self.first = nn.Linear(self.noise_size, base * rows * columns, bias=False)
         self.first_norm = nn.Sequential(nn.BatchNorm2d(base), nn.ReLU(True))
         self.ups = ups(self.sizes, self.channels)
         self.last = nn.Sequential(nn.Conv2d(width, shape[0], 3, padding=1), nn.Tanh())
         self.apply(initialise)
+        self.conditioning = Conditioning(text_size, condition_size)
 
     def forward(self, noise: Tensor, text: Tensor, sketch: Tensor | None = None) -> Painting:
         chance, latent = noise[:, : self.condition_size], noise[:, self.condition_size :]
@@ -153,7 +156,6 @@ class StackGANRefiner(CaptionPainter):
         self.sizes = [*below[::-1], *halvings(height, breadth)[halved - 1 :: -1]]  # upwards from the smallest
         self.down_channels = [width * 2**step for step in range(len(below))]
         self.channels = [*self.down_channels[::-1], *[max(width // 2**step, 8) for step in range(1, halved + 1)]]
-        self.conditioning = Conditioning(text_size, condition_size)
         self.downs = self._downs(channels, below)
         base = self.channels[0]
         self.join = nn.Sequential(
@@ -163,6 +165,7 @@ class StackGANRefiner(CaptionPainter):
         self.ups = ups(self.sizes, self.channels)
         self.last = nn.Sequential(nn.Conv2d(self.channels[-1], channels, 3, padding=1), nn.Tanh())
         self.apply(initialise)
+        self.conditioning = Conditioning(text_size, condition_size)
 
     def _downs(self, image_channels: int, below: Sequence[Size]) -> nn.Sequential:
         layers: list[nn.Module] = [nn.Conv2d(image_channels, self.down_channels[0], 3, padding=1), nn.ReLU(True)]
@@ -204,11 +207,11 @@ class StackGANDiscriminator(Discriminator):
         self.downs = nn.Sequential(*(self._down(stage, norm) for stage in range(len(self.sizes) - 1)))
         deep, (rows, columns) = self.channels[-1], self.sizes[-1]
         self.feature_size = deep * rows * columns
-        self.compress = nn.Sequential(nn.Linear(text_size, condition_size), nn.LeakyReLU(0.2))
         joint = nn.Conv2d(deep + condition_size, deep, 1, bias=norm == "none")
         self.join = nn.Sequential(joint, normed(deep, norm), nn.LeakyReLU(0.2, True))
         self.last = nn.Linear(self.feature_size, 1)
         self.apply(initialise)
+        self.compress = nn.Sequential(nn.Linear(text_size, condition_size), nn.LeakyReLU(0.2))
 
     def _down(self, stage: int, norm: Norm) -> nn.Sequential:
         before, after = self.channels[stage], self.channels[stage + 1]
