@@ -1,6 +1,6 @@
 """What the doctor costs: seconds of its checks beside seconds of the training around them, in one process.
 
-    python -m benchmarks.doctor_cost [--images 60k] [--out benchmarks/results]
+    python -m benchmarks.doctor_cost [--out benchmarks/results]
 
 Every training runs once, with the doctor's default interval; its own seconds are taken out of the whole, so that both
 sides see the same noise of the machine.
@@ -22,9 +22,9 @@ from ganctl.callbacks.doctor import Doctor
 from ganctl.config import compose, prepare
 
 ROWS = (
-    ("dcgan digits 16 px", ("model=dcgan", "dataset=digits", "dataset.size=16"), 60_000),
-    ("dcgan mnist 32 px", ("model=dcgan", "dataset=mnist"), 20_000),
-    ("gan ring8", ("model=gan", "dataset=ring8"), 60_000),
+    ("dcgan digits 16 px", ("model=dcgan", "dataset=digits", "dataset.size=16"), 30_000),
+    ("dcgan mnist 32 px", ("model=dcgan", "dataset=mnist"), 10_000),
+    ("gan ring8", ("model=gan", "dataset=ring8"), 30_000),
 )
 
 

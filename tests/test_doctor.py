@@ -71,7 +71,10 @@ STUCK = {"gap": 0.5}  # before as well: nothing gets better
         ({"wins": 0.6, "gap": 0.2}, {"gap": 0.2}, "generator dominates", "yellow"),
         ({"wins": 0.6, "gap": 0.2}, {"gap": 0.4}, "healthy", "green"),  # early, and learning
         ({"duplicates": 0.5}, {}, "mode collapse", "red"),
-        ({"neighbours": 0.05, "diversity": 0.5, "gap": 0.2}, {"gap": 0.4}, "mode collapse", "red"),  # improving or not
+        ({"neighbours": 0.01, "diversity": 0.5, "gap": 0.2}, {"gap": 0.4}, "mode collapse", "red"),  # improving or not
+        ({"neighbours": 0.05, "diversity": 0.5, "gap": 0.2}, {"gap": 0.4}, "healthy", "green"),
+        ({"neighbours": 0.05, "diversity": 0.7, "gap": 0.2}, {"gap": 0.2}, "mode collapse", "red"),
+        ({"duplicates": 0.1, "gap": 0.2}, {"gap": 0.4}, "healthy", "green"),
         ({"diversity": 0.2, "gap": 0.25}, {"gap": 0.25}, "mode collapse", "red"),
         ({"diversity": 0.5, "gap": 0.09}, {"gap": 0.09}, "mode collapse", "yellow"),
         ({"wins": 0.9, "gap": 0.5, "gradients": {"generator": 0.2}}, STUCK, "gradient vanishes", "red"),  # a 20th

@@ -98,9 +98,10 @@ def weak_discriminator(view: View) -> Verdict | None:
 
 
 def copies(view: View) -> Verdict | None:
-    """Samples that are all but equal: no healthy recipe makes any, at any time after its start."""
+    """Samples that are all but equal. Conditional generators begin with a few, and lose them."""
+    alike = view.above("duplicates", at.MOSTLY_COPIES) or view.below("neighbours", at.PRESSED)
     crowded = view.above("duplicates", at.COPIES) or view.below("neighbours", at.CROWDED)
-    if not crowded and not view.below("diversity", at.ALL_ALIKE):
+    if not (alike or view.below("diversity", at.ALL_ALIKE) or (crowded and not view.improving)):
         return None
     share = view.recent("duplicates")
     near = "" if share is None else f"{share:.0%} of the samples have a near copy (normal: under 5 %), "
