@@ -142,8 +142,8 @@ def process(
 ) -> Report:
     """Make each picture and write it as it comes; what cannot be read is skipped and told in the report.
 
-    channels: of the pictures that `make` takes; with 4 it sees their alpha, else alpha is laid over the background and
-    kept for the output. Pictures of one size that follow each other are made together.
+    channels: of the pictures that `make` takes; with 2 or 4 it sees their alpha, else alpha is laid over the background
+    and kept for the output. Pictures of one size that follow each other are made together.
     """
     report = Report()
     pictures = shown(title, opened(inputs, channels, background, report), len(inputs.names))
@@ -173,10 +173,11 @@ def picture_of(name: str, data: bytes, channels: int, background: str) -> Pictur
     """A file's bytes as a model takes them. Raises Unreadable."""
     pixels, _ = decode_whole(data, 4)
     alpha = pixels[..., 3]
-    if channels == 4:
+    if channels in (2, 4):  # grey or colour, and alpha
         if alpha.max() < HALF:
             raise Unreadable("transparent everywhere: nothing of it is known")
-        return Picture(name, tensor_of(pixels))
+        colours = pixels[..., :3] if channels == 4 else decode_whole(data, 1, background)[0]
+        return Picture(name, tensor_of(np.concatenate((colours, alpha[..., None]), axis=2)))
     opaque = bool(alpha.min() == 255)
     if not (opaque and channels == 3):
         pixels, _ = decode_whole(data, channels, background)

@@ -33,7 +33,7 @@ class Interpreter:
 
     @property
     def channels(self) -> int:
-        """Of the pictures it takes: 1, 3, or 4 where alpha counts."""
+        """Of the pictures it takes: 1 or 3, one more where alpha counts."""
         facts = self.config["description"]
         return int((facts.get("source") or facts["shape"])[0])
 

@@ -296,6 +296,11 @@ def test_a_mask_that_covers_everything_or_nothing(share: float) -> None:
     )
 
 
+def test_transparency_marks_the_hole_and_is_not_painted() -> None:
+    with pytest.raises(ValueError, match=r"channels: 4; must be 1 \(grey\) or 3 \(colour\): transparency marks"):
+        Inpaint("set", channels=4)
+
+
 def test_inpaint_describes_its_mask_and_holds_out_the_end() -> None:
     put("set", {f"{number}.png": encoded(plain(RED)) for number in range(20)})
     dataset = Inpaint("set", size=8, channels=1, held_out=0.1)

@@ -256,6 +256,19 @@ def test_a_picture_too_large_for_the_memory_is_skipped(tmp_path) -> None:
     assert report.written == [tmp_path / "2.png"]
 
 
+def test_grey_models_that_fill_holes_see_alpha(tmp_path) -> None:
+    seen = []
+
+    def make(image: torch.Tensor) -> torch.Tensor:
+        seen.append(image)
+        return image[:, :1]
+
+    inputs = Inputs(["1"], lambda _: encoded(plain((255, 255, 255, 255), (4, 4), "RGBA")), None)
+    process(inputs, {"1": tmp_path / "1.png"}, make, channels=2)
+    assert torch.equal(seen[0], torch.ones(1, 2, 4, 4))
+    assert Image.open(tmp_path / "1.png").mode == "L"
+
+
 def test_grey_models_take_colour_and_give_grey(tmp_path) -> None:
     inputs = Inputs(["1"], lambda _: encoded(plain((255, 255, 255), (4, 4))), None)
     process(inputs, {"1": tmp_path / "1.png"}, lambda image: image - 1, channels=1)

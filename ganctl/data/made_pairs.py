@@ -176,6 +176,8 @@ class Inpaint(MadePairs):
         on_error: OnError = "error",
     ) -> None:
         super().__init__(root, size, crop, channels, background, flip, held_out, on_error)
+        if channels == 4:
+            raise ValueError("channels: 4; must be 1 (grey) or 3 (colour): transparency marks the hole")
         self.make, self.source_channels = Holed(self.frame.size, hole, share), channels + 1
 
 
