@@ -24,6 +24,7 @@ from ganctl.overrides import Typed, parsed
 from ganctl.schema import TrainConfig
 
 SCHEMA = "train_schema"
+NO_LOSS = "Could not override 'loss'"  # Hydra's words
 
 
 @dataclass
@@ -94,7 +95,7 @@ def compose(overrides: Sequence[str] = (), config_dirs: Sequence[str | Path] = (
     register(config_dirs)
     typed = Typed(overrides, confdir.places(config_dirs))
     with hydra_session():
-        base = _composed(typed.options, typed.mistakes)
+        base = _base(typed)
         passed = [*typed.options, *typed.lines(base)]
         tree = base if passed == typed.options else _with_values(passed, typed)
     choices = {key.split("@")[0]: value for key, value in tree.hydra.runtime.choices.items() if "hydra" not in key}
@@ -102,6 +103,17 @@ def compose(overrides: Sequence[str] = (), config_dirs: Sequence[str | Path] = (
         del tree["hydra"]
     OmegaConf.set_struct(tree, False)
     return Composed(tree, choices, list(overrides), passed, typed.mistakes, typed.sound)
+
+
+def _base(typed: Typed) -> DictConfig:
+    """The options alone; without a loss for a model that names none to be replaced, which is told with its use."""
+    try:
+        return _composed(typed.options, typed.mistakes)
+    except UserError as error:
+        if NO_LOSS not in str(error):
+            raise
+    typed.options = [line for line in typed.options if line.partition("=")[0] != "loss"]
+    return _composed(typed.options, typed.mistakes)
 
 
 def _composed(lines: list[str], mistakes: Sequence[str] = ()) -> DictConfig:

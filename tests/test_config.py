@@ -158,6 +158,14 @@ def test_every_model_prepares_on_every_dataset(model: str, dataset: str) -> None
     test_every_model_prepares(model, dataset)
 
 
+def test_a_loss_for_a_model_without_one_is_refused() -> None:
+    with pytest.raises(UserError) as found:
+        prepare(compose(["dataset=random", "model=vae", "loss=hinge", "batch_size=0"]))
+    assert "loss=hinge: model=vae does not use it; leave it out" in found.value.mistakes
+    assert "batch_size: 0; must be 1 or more" in found.value.mistakes
+    assert len(found.value.mistakes) == 2
+
+
 @pytest.mark.parametrize("loss", LOSSES)
 def test_every_loss_prepares(loss: str) -> None:
     assert prepared("dataset=random", f"loss={loss}", "model.game.discriminator.norm=none")["choices"]["loss"] == loss
