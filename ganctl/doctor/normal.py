@@ -28,7 +28,7 @@ def rows(signals: Signals, facts: Facts) -> list[Row]:
         row("... on training pictures", signals.seen_wins, "{:.1%}", ""),
     ]
     for turn, norm in signals.gradients.items():
-        found.append(row(f"{turn}'s gradient", norm, "{:.3g}", "a tenth to 100 times its own past"))
+        found.append(row(f"gradient of the {turn}", norm, "{:.3g}", "a tenth to 100 times its own past"))
     if facts.names and signals.shares:
         covered = len(facts.names) - len(missing(signals, facts))
         found.append(Row("classes drawn", f"{covered} of {len(facts.names)}", "all"))

@@ -60,7 +60,9 @@ def explosion(view: View) -> Verdict | None:
     """Against their own past: healthy recipes differ a hundredfold from each other."""
     for turn, times in view.growth_of_gradients().items():
         if times > at.EXPLODED:
-            words = f"The {turn}'s gradient is {times:,.0f} times its own past (normal: up to {at.EXPLODED:.0f} times)."
+            words = (
+                f"The gradient of the {turn} is {times:,.0f} times its past (normal: up to {at.EXPLODED:.0f} times)."
+            )
             return Verdict("gradients explode", "red", words)
     return None
 

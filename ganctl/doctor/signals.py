@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-WATCHED = ("real", "fake", "wins", "gradient")  # in the recorder's rows, beside the losses
+WATCHED = ("real", "fake", "wins", "gradient")  # in the recorder's rows, beside the losses; also real_a, real_b
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def from_window(images_seen: int, rounds: int, window: Mapping[str, float], **me
         rounds,
         wins=window.get("discriminator/wins"),
         gradients={turn: window[name] for name, (turn, _, what) in parts.items() if what == "gradient"},
-        losses={name: window[name] for name, (_, _, what) in parts.items() if what not in WATCHED},
+        losses={name: window[name] for name, (_, _, what) in parts.items() if what.split("_")[0] not in WATCHED},
         **measured,
     )
 
