@@ -296,12 +296,17 @@ def trained(outputs: Path) -> runs.Run:
     return runs.Run(outputs / "examined")
 
 
-def test_training_is_bit_for_bit_what_it_would_be_without(trained: runs.Run, outputs: Path) -> None:
+@pytest.fixture(scope="module")
+def plain(outputs: Path) -> runs.Run:
     training.train(settings_of("dcgan", *SHORT, "doctor_every=null", "name=plain"))
-    states = [checkpoint.load(folder / "checkpoints" / "last.ckpt") for folder in (trained.folder, outputs / "plain")]
+    return runs.Run(outputs / "plain")
+
+
+def test_training_is_bit_for_bit_what_it_would_be_without(trained: runs.Run, plain: runs.Run) -> None:
+    states = [checkpoint.load(run.checkpoints / "last.ckpt") for run in (trained, plain)]
     prints = [{key: fingerprint(state[key]) for key in EQUAL} for state in states]
     assert prints[0] == prints[1]
-    assert not (outputs / "plain" / FILE).exists()
+    assert not (plain.folder / FILE).exists()
 
 
 def test_what_an_examined_run_leaves(trained: runs.Run) -> None:
@@ -395,14 +400,14 @@ def test_the_command_shows_verdict_numbers_and_ranges(trained: runs.Run, capsys:
 
 
 def test_the_command_examines_runs_that_nobody_examined(
-    trained: runs.Run, outputs: Path, capsys: pytest.CaptureFixture
+    trained: runs.Run, plain: runs.Run, capsys: pytest.CaptureFixture
 ) -> None:
     """The plain run's weights are those of the examined one, and so is what is found."""
-    assert main(["doctor", f"run={outputs / 'plain'}", "device=cpu"]) == 0
+    assert main(["doctor", f"run={plain.folder}", "device=cpu"]) == 0
     shown = capsys.readouterr().out
     gap = read(trained.folder / FILE)[-1].signals.gap
     assert f"{gap:.3f}" in next(line for line in shown.splitlines() if "gap to the data" in line)
-    assert not (outputs / "plain" / FILE).exists()
+    assert not (plain.folder / FILE).exists()
 
 
 def test_the_command_in_words(trained: runs.Run, outputs: Path, capsys: pytest.CaptureFixture) -> None:
