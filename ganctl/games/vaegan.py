@@ -46,8 +46,8 @@ class VAEGAN(Coding):
         adversarial: AdversarialLoss,
         augment: Augment,
         penalties: Sequence[Regularizer] = (),
-        kl_weight: float | Schedule = 1.0,
-        fidelity: float | Schedule = 0.01,
+        kl_weight: float | Schedule = 3.0,
+        fidelity: float | Schedule = 0.001,
     ) -> None:
         super().__init__(encoder, decoder, prior)
         refuse_certain_codes(encoder, prior)
