@@ -41,10 +41,17 @@ WELL = Signals(
 
 
 def checks(*changes: dict[str, Any], before: dict[str, Any] | None = None) -> list[Signals]:
-    """Six checks as `before` says, then three as the last of `changes` say (one given: three times the same)."""
-    last = list(changes) if len(changes) == 3 else [changes[0]] * 3
-    rows = [before or {}] * 6 + last
+    """Six checks as `before` says, then three as `changes` say; one given: three alike, but a gap that fell falls on."""
+    rows = [before or {}] * 6 + (list(changes) if len(changes) == 3 else falling(changes[0], before or {}))
     return [replace(WELL, images_seen=10_000 * n, rounds=160 * n, **row) for n, row in enumerate(rows, start=1)]
+
+
+def falling(now: dict[str, Any], before: dict[str, Any]) -> list[dict[str, Any]]:
+    """Three checks that end as `now`: where the gap was larger before, with 1.08, 1.04 and 1 times that of now."""
+    gap = now.get("gap") or 0.0
+    if not gap or gap >= (before.get("gap") or WELL.gap):
+        return [now] * 3
+    return [{**now, "gap": gap * times} for times in (1.08, 1.04, 1.0)]
 
 
 def verdict(history: list[Signals], facts: Facts = FACTS, images: int = 90_000) -> Verdict:
@@ -78,6 +85,8 @@ STUCK = {"gap": 0.5}  # before as well: nothing gets better
         ({"diversity": 0.2, "gap": 0.25}, {"gap": 0.25}, "mode collapse", "red"),
         ({"diversity": 0.5, "gap": 0.09}, {"gap": 0.09}, "mode collapse", "yellow"),
         ({"wins": 0.9, "gap": 0.5, "gradients": {"generator": 0.2}}, STUCK, "gradient vanishes", "red"),  # a 20th
+        ({"wins": 1.0, "gap": 0.4, "gradients": {"generator": 0.1}}, {"gap": 0.6}, "gradient vanishes", "red"),
+        ({"wins": 0.9, "gap": 0.4, "gradients": {"generator": 0.1}}, {"gap": 0.6}, "healthy", "green"),
         ({"wins": 1.0, "gap": 0.5}, STUCK, "discriminator dominates", "red"),
         (
             {"wins": 1.0, "gap": 0.4, "gradients": {"discriminator": 0.01, "generator": 4.0}},  # 0.25 %: sure

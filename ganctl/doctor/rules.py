@@ -114,11 +114,13 @@ def copies(view: View) -> Verdict | None:
 def vanishing(view: View) -> Verdict | None:
     """Arjovsky and Bottou 2017, section 2: what minimax does once the discriminator is sure."""
     faded = view.fading_of("generator")
-    if not view.stuck or faded is None or faded >= at.FADED:
+    if faded is None or faded >= at.FADED or not view.above("gap", at.BAD_GAP):
+        return None
+    if view.improving and not (faded < at.GONE and view.above("wins", at.ALL_WINS)):
         return None
     words = (
         f"The generator's gradient has shrunk to {faded:.1%} of what it was (normal: 10 % and more), and the gap to "
-        f"the data stays at {view.recent('gap'):.2f} (normal: falling)."
+        f"the data is {view.recent('gap'):.2f} (normal: under {at.GOOD_GAP})."
     )
     return Verdict("gradient vanishes", "red", words)
 

@@ -8,7 +8,8 @@ SAME = 1e-3  # spread of the data under which all its pictures are one
 GOOD_GAP = 0.05  # gap to the data that healthy recipes reach
 BAD_GAP = 0.3  # half-learned, at best
 HOPELESS_GAP = 0.8  # about that of an untrained generator
-IMPROVING = 0.93  # the gap falls to this part of what it was RECENT checks before
+IMPROVING = 0.93  # the gap falls to this part of what it was RECENT checks before ...
+STILL = 0.96  # ... and, where it is bad, to this part within the last RECENT checks: a moment of luck is no trend
 STALE_SHARE = 0.3  # of the whole training without a better gap
 WORSE = 1.5  # times the best gap, so that noise is no standstill
 
@@ -16,7 +17,7 @@ FEW_WINS = 0.75  # a discriminator that wins less often, while the gap is bad, i
 LOST_WINS = 0.5  # or even fooled
 ALL_WINS = 0.995
 SURE = 0.02  # discriminator's gradient over the generator's: under it, it has nothing left to learn
-FADED = 0.1  # generator's gradient over its own largest
+FADED, GONE = 0.1, 0.05  # generator's gradient over its own largest: where nothing improves, or even where it does
 EXPLODED = 100.0  # a gradient over its own past's median
 
 BLANK = 0.1  # contrast of samples without a picture on them

@@ -58,7 +58,8 @@ class View:
         now, before = self.recent("gap"), self.values("gap", self.warm[-2 * at.RECENT : -at.RECENT])
         if now is None or not before:
             return now is not None and not self.alone
-        return now < at.IMPROVING * median(before)
+        last = self.values("gap", self.warm[-at.RECENT :])
+        return now < at.IMPROVING * median(before) and (now < at.BAD_GAP or last[-1] < at.STILL * last[0])
 
     @property
     def stuck(self) -> bool:
