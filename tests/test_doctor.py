@@ -41,7 +41,7 @@ WELL = Signals(
 
 
 def checks(*changes: dict[str, Any], before: dict[str, Any] | None = None) -> list[Signals]:
-    """Six checks as `before` says, then three as `changes` say; one given: three alike, but a gap that fell falls on."""
+    """Six checks as `before` says, then three as `changes` say; one given: three alike, but a falling gap falls on."""
     rows = [before or {}] * 6 + (list(changes) if len(changes) == 3 else falling(changes[0], before or {}))
     return [replace(WELL, images_seen=10_000 * n, rounds=160 * n, **row) for n, row in enumerate(rows, start=1)]
 
