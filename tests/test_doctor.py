@@ -80,7 +80,7 @@ STUCK = {"gap": 0.5}  # before as well: nothing gets better
         ({"duplicates": 0.5}, {}, "mode collapse", "red"),
         ({"neighbours": 0.01, "diversity": 0.5, "gap": 0.2}, {"gap": 0.4}, "mode collapse", "red"),  # improving or not
         ({"neighbours": 0.05, "diversity": 0.5, "gap": 0.2}, {"gap": 0.4}, "healthy", "green"),
-        ({"neighbours": 0.05, "diversity": 0.7, "gap": 0.2}, {"gap": 0.2}, "mode collapse", "red"),
+        ({"neighbours": 0.05, "diversity": 0.7, "gap": 0.2}, {"gap": 0.2}, "mode collapse", "yellow"),
         ({"duplicates": 0.1, "gap": 0.2}, {"gap": 0.4}, "healthy", "green"),
         ({"diversity": 0.2, "gap": 0.25}, {"gap": 0.25}, "mode collapse", "red"),
         ({"diversity": 0.5, "gap": 0.09}, {"gap": 0.09}, "mode collapse", "yellow"),

@@ -100,15 +100,17 @@ def weak_discriminator(view: View) -> Verdict | None:
 
 
 def copies(view: View) -> Verdict | None:
-    """Samples that are all but equal. Conditional generators begin with a few, and lose them."""
+    """Samples that are all but equal: most, or some that stay, as where each class has few pictures."""
     alike = view.above("duplicates", at.MOSTLY_COPIES) or view.below("neighbours", at.PRESSED)
+    alike = alike or view.below("diversity", at.ALL_ALIKE)
     crowded = view.above("duplicates", at.COPIES) or view.below("neighbours", at.CROWDED)
-    if not (alike or view.below("diversity", at.ALL_ALIKE) or (crowded and not view.improving)):
+    if not alike and (view.improving or not crowded):
         return None
     share = view.recent("duplicates")
     near = "" if share is None else f"{share:.0%} of the samples have a near copy (normal: under 5 %), "
     variety = f"their variety is {view.recent('diversity'):.0%} of the data's (normal: 85-110 %)"
-    return Verdict("mode collapse", "red", f"The generator repeats itself: {near}{variety}{view.missing_words()}.")
+    words = f"The generator repeats itself: {near}{variety}{view.missing_words()}."
+    return Verdict("mode collapse", "red" if alike else "yellow", words)
 
 
 def vanishing(view: View) -> Verdict | None:
