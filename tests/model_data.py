@@ -38,3 +38,9 @@ def overrides(model: str, shape: list[int], classes: int = 3, count: int | None 
     words = [f"dataset={dataset}", f"dataset.shape={shape}".replace(" ", "")]
     words += [f"dataset.classes={classes}"] if dataset == "random" else []
     return words + ([] if count is None else [f"dataset.count={count}"])
+
+
+def without_weights(model: str) -> list[str]:
+    """What a test adds where a model compares by VGG19, whose weights a machine may not have."""
+    asks = "losses.vgg.VGG19," in (CONF / "model" / f"{model}.yaml").read_text()
+    return ["model.content._target_=ganctl.losses.vgg.RandomFeatures"] if asks else []

@@ -15,7 +15,7 @@ import yaml
 from hydra.core.global_hydra import GlobalHydra
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from model_data import overrides, stand_in
+from model_data import overrides, stand_in, without_weights
 
 import ganctl
 from ganctl import confdir
@@ -72,11 +72,12 @@ def mistakes(*overrides: str, conf: Path | None = None) -> list[str]:
 def test_defaults_come_from_the_schema() -> None:
     found = prepared(*BASE)
     assert found["images"] == 300_000
-    assert found["trainer"] == {"log_every": 50, "clip": None, "threads": None, "preview": 64}
+    assert found["trainer"] == {"log_every": 50, "clip": None, "threads": None, "processes": 1, "preview": 64}
     assert found["choices"]["model"] == "dcgan"
     assert found["choices"]["loss"] == "non_saturating"
     assert found["overrides"] == ["dataset=random"]
-    assert found["description"] == {"shape": [3, 32, 32], "classes": 0, "count": 1024, "names": [], "source": None}
+    facts = {"shape": [3, 32, 32], "classes": 0, "count": 1024, "names": []}
+    assert found["description"] == {**facts, "source": None, "attributes": False, "groups": []}
     assert list(found)[: len(rules(TrainConfig))] == list(rules(TrainConfig))
 
 
@@ -150,7 +151,8 @@ def test_checking_needs_no_memory() -> None:
 def test_every_model_prepares(model: str, dataset: str) -> None:
     """On pictures, or on noise of the kind that it learns from."""
     single = stand_in(model) == "random"
-    found = prepared(f"model={model}", *([f"dataset={dataset}"] if single else overrides(model, [3, 64, 64])))
+    data = [f"dataset={dataset}"] if single else overrides(model, [3, 64, 64])
+    found = prepared(f"model={model}", *data, *without_weights(model))
     assert set(found["model"]) >= {"game", "optimizers", "every", "schedules", "average"}
 
 
@@ -196,7 +198,7 @@ def test_every_option_has_a_caption() -> None:
         ("lr=1e-4",
          "lr: no such key; did you mean 'model.optimizers.discriminator.lr' or 'model.optimizers.generator.lr'?"),
         ("+foo=1", "foo: no such key"),
-        ("++trainer.foo=1", "trainer.foo: no such key; trainer has log_every, clip, threads, preview"),
+        ("++trainer.foo=1", "trainer.foo: no such key; trainer has log_every, clip, threads, processes, preview"),
         ("+batch_size=3", "+batch_size=3: batch_size is there already; leave out the '+'"),
         ("~nothing", "nothing: no such key"),
         ("seed", "seed: is not key=value; put a value with special signs in quotes: \"key='...'\""),

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import pytorch_lightning as pl
 import torch
-from model_data import PRESET, overrides
+from model_data import PRESET, overrides, without_weights
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
@@ -153,15 +153,9 @@ def test_plays(model: str) -> None:
 def test_preset_builds(model: str) -> None:
     """A paper's size is composed and checked, and the check builds it without memory."""
     size = PRESET.search(model)[1]  # type: ignore[index]
-    lacking = ["model.content._target_=ganctl.losses.vgg.RandomFeatures"] if wants_weights(model) else []
     side = int(size) if size and size.isdigit() else SIDES[size]
-    settings = settings_of(model, *lacking, side=side, channels=3)
+    settings = settings_of(model, *without_weights(model), side=side, channels=3)
     assert settings["choices"]["model"] == model
-
-
-def wants_weights(model: str) -> bool:
-    """Of VGG19, which a machine may not have."""
-    return "losses.vgg.VGG19," in (CONF / "model" / f"{model}.yaml").read_text()
 
 
 def plays_or_is_refused(*choice: str) -> None:

@@ -20,7 +20,7 @@ SPAN = re.compile(r"`ganctl ([^`]+)`")
 
 def lines(page: Path) -> list[str]:
     """Every `ganctl ...` on the page, in blocks and between backticks, without comments and placeholders' dots."""
-    text = page.read_text()
+    text = page.read_text().replace("\\\n", " ")  # a command may go on in the next line
     found = [line for block in BLOCK.findall(text) for line in TYPED.findall(block)]
     found += [span.replace("\n", " ") for span in SPAN.findall(BLOCK.sub("", text))]
     return [line.split(" #")[0].split(";")[0].strip() for line in found]
@@ -41,7 +41,9 @@ TRAININGS = [each for each in ALL if each.values[1].startswith("train ") and "..
 def test_a_training_on_a_page_composes(page, line):
     given = read(shlex.split(line.removeprefix("train ")))
     words = [word for word in given.overrides if not word.startswith(("resume=", "--", "hydra"))]
-    if given.help or given.multirun or given.resumes or given.config_dirs:
+    searched = any(word.startswith("search=") for word in words)
+    words = [word for word in words if not word.startswith(("search=", "trials="))]
+    if given.help or given.multirun or given.resumes or given.config_dirs or searched:
         words = [word for word in words if "," not in word]
     composed = compose(words)
     assert not composed.mistakes

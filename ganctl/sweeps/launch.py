@@ -26,8 +26,8 @@ from ganctl.sweeps.table import FINISHED, Row, print_table, rows_of, shown, writ
 QUIET = (
     "hydra.output_subdir=null",
     "hydra.sweep.subdir=.",
-    "hydra/job_logging=disabled",
-    "hydra/hydra_logging=disabled",
+    "hydra/job_logging=none",
+    "hydra/hydra_logging=none",
 )
 EXIT_CODES = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED}
 
