@@ -112,6 +112,16 @@ def test_one_odd_check_is_no_verdict() -> None:
     assert verdict(checks({}, {"duplicates": 1.0}, {"duplicates": 1.0})).name == "mode collapse"
 
 
+def test_a_moment_without_progress_is_a_warning_only() -> None:
+    """A critic that always wins, over a generator that learns slowly and rests for three checks."""
+    gaps = [0.8, 0.75, 0.7, 0.65, 0.6, 0.55, 0.55, 0.55, 0.55, 0.55]
+    history = [
+        replace(WELL, images_seen=10_000 * n, rounds=160 * n, gap=gap, wins=1.0) for n, gap in enumerate(gaps, start=1)
+    ]
+    levels = [verdict(history[:end]).level for end in (7, 8, 9, 10)]
+    assert levels == ["green", "yellow", "yellow", "red"]
+
+
 def test_losses_are_shown_and_never_judged() -> None:
     """A collapse inside the textbook's band (0.5 and 1.7), and a healthy run far outside of it."""
     inside = {"losses": {"discriminator/adversarial": 0.51, "generator/adversarial": 1.67}}

@@ -138,7 +138,7 @@ def strong_discriminator(view: View) -> Verdict | None:
     )
     if sure is not None and sure < at.SURE:
         return Verdict("discriminator dominates", "red" if gap > at.BAD_GAP else "yellow", words)
-    return Verdict("discriminator dominates", "red", words) if view.stuck else None
+    return Verdict("discriminator dominates", "red" if view.stuck_for_long else "yellow", words) if view.stuck else None
 
 
 def collapse(view: View) -> Verdict | None:

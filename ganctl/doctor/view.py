@@ -1,7 +1,7 @@
 """The checks of a run as the rules look at them: medians of the last ones, trends, comparisons with their own past."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import median
 from typing import Literal
@@ -65,6 +65,14 @@ class View:
     def stuck(self) -> bool:
         """Far from the data and not coming nearer."""
         return self.above("gap", at.BAD_GAP) and not self.improving
+
+    @property
+    def stuck_for_long(self) -> bool:
+        """At each of the last checks."""
+        ends = range(len(self.history), len(self.history) - at.RECENT, -1)
+        return all(end > 0 and replace(self, history=self.history[:end]).stuck for end in ends) or (
+            self.alone and self.stuck
+        )
 
     @cached_property
     def _medians(self) -> list[tuple[float, int]]:
