@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 
 import ganctl
-from ganctl import parts
 from ganctl.metrics.choice import choose
 from ganctl.metrics.reals import Reals
 from ganctl.pictures import to_bytes
+from ganctl.training import parts
 
 
 def counts(run: str, code: str, n: int) -> tuple[Tensor, float]:

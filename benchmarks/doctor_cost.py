@@ -17,9 +17,9 @@ from typing import Any
 
 import torch
 
-from ganctl import training
 from ganctl.callbacks.doctor import Doctor
-from ganctl.config import compose, prepare
+from ganctl.config.preparation import compose, prepare
+from ganctl.training import start
 
 ROWS = (
     ("dcgan digits 16 px", ("model=dcgan", "dataset=digits", "dataset.size=16"), 30_000),
@@ -43,7 +43,7 @@ def measure(overrides: tuple[str, ...], images: int) -> dict[str, Any]:
     Doctor.examine = timed  # type: ignore[method-assign]
     began = time.process_time()
     try:
-        training.train(settings)
+        start.train(settings)
     finally:
         Doctor.examine = examine  # type: ignore[method-assign]
     whole = time.process_time() - began

@@ -25,11 +25,11 @@ from typing import Any
 import torch
 import torch.utils.tensorboard
 
-from ganctl import training
-from ganctl.config import compose, prepare
+from ganctl.config.preparation import compose, prepare
 from ganctl.doctor.history import FILE, read
 from ganctl.errors import NotFinite
-from ganctl.runs import Run
+from ganctl.runs.store import Run
+from ganctl.training import start
 
 PLUGINS = "plugins=[benchmarks.doctor_failures]"
 PARTS = "benchmarks.doctor_failures"
@@ -109,7 +109,7 @@ def train(case: Case, dataset: str, seed: int, folder: Path) -> None:
     os.environ["GANCTL_OUTPUTS"] = str(folder.parent)
     settings = prepare(compose(words(case, dataset, seed)))
     try:
-        training.train({**settings, "name": folder.name})
+        start.train({**settings, "name": folder.name})
     except NotFinite as error:
         print(error)
 

@@ -4,7 +4,7 @@
 
 The lean loop holds nothing but the method: pictures in memory, fused Adam, each fake made once a round, the
 discriminator frozen while the generator learns; no average, no logs, no checks. ganctl runs through
-`ganctl.training.train` with all of these on. `tiny` is an MLP so small that only the loop around it costs time.
+`ganctl.training.start.train` with all of these on. `tiny` is an MLP so small that only the loop around it costs time.
 The share of a penalty is what the lean loop saves without it.
 """
 
@@ -25,8 +25,8 @@ from torch import Tensor, nn
 from torch.nn.functional import relu, softplus
 
 from benchmarks.train_speed import Interleaved, timed
-from ganctl import parts, training
-from ganctl.config import compose, prepare
+from ganctl.config.preparation import compose, prepare
+from ganctl.training import parts, start
 
 Score = Callable[[Tensor], Tensor]
 Penalty = Callable[["LeanLoop", Tensor, Tensor], Tensor]
@@ -217,7 +217,7 @@ def measure(name: str, blocks: int, rounds: int) -> dict[str, Any]:
     watch = SideBySide(both, rounds)
     with tempfile.TemporaryDirectory() as outputs, suppress(KeyboardInterrupt):
         os.environ["GANCTL_OUTPUTS"] = outputs
-        training.train(settings, callbacks=[watch])
+        start.train(settings, callbacks=[watch])
     ours, theirs = watch.ours[1:], watch.theirs[1:]  # the first block warms up
     ratios = sorted(lean / mine for mine, lean in zip(ours, theirs, strict=True))
     row: dict[str, Any] = {

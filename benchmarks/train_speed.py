@@ -4,7 +4,7 @@
 
 The plain loop is organised as PyTorch's DCGAN example is: a DataLoader with per-image transforms and two workers, BCE
 on sigmoids, separate backward passes for real and fake, `.item()` each step. ganctl runs through
-`ganctl.training.train` with logging and progress on; every `--rounds` rounds it is halted and the plain loop runs the
+`ganctl train` would, with logging and progress on; every `--rounds` rounds it is halted and the plain loop runs the
 same number, so that both see the same noise of the machine. Printed are medians over the blocks, their ratio, and the
 share of the matrix-multiply peak that this machine reached in the same minutes.
 """
@@ -28,8 +28,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
-from ganctl import parts, training
-from ganctl.config import compose, prepare
+from ganctl.config.preparation import compose, prepare
+from ganctl.training import parts, start
 
 BATCH = 64
 
@@ -155,7 +155,7 @@ def measure(size: int, precision: str, blocks: int, rounds: int) -> dict[str, An
     other = Interleaved(PlainLoop(settings, size), rounds)
     with tempfile.TemporaryDirectory() as outputs, suppress(KeyboardInterrupt):
         os.environ["GANCTL_OUTPUTS"] = outputs
-        training.train(settings, callbacks=[other])
+        start.train(settings, callbacks=[other])
     ours, theirs = other.ours[1:], other.theirs[1:]  # the first block warms up
     speed = [rounds * BATCH / seconds for seconds in ours]
     plain = [rounds * BATCH / seconds for seconds in theirs]

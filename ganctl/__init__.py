@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ganctl.api import resume as resume
     from ganctl.api import train as train
-    from ganctl.sampling import load as load
-    from ganctl.sampling import save_grid as save_grid
-    from ganctl.translating import load_translator as load_translator
+    from ganctl.trained.sampling import load as load
+    from ganctl.trained.sampling import save_grid as save_grid
+    from ganctl.trained.translating import load_translator as load_translator
 
 __version__ = "0.1.0"
 
 WHERE = {
     "train": "ganctl.api",
     "resume": "ganctl.api",
-    "load": "ganctl.sampling",
-    "save_grid": "ganctl.sampling",
-    "load_translator": "ganctl.translating",
+    "load": "ganctl.trained.sampling",
+    "save_grid": "ganctl.trained.sampling",
+    "load_translator": "ganctl.trained.translating",
 }
 
 

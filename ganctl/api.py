@@ -14,21 +14,22 @@ def train(*overrides: str, config_dirs: Sequence[str | Path] = (), **settings: A
     overrides: words as on the command line, `"model=dcgan"`. settings: the same by name, `images="50k"`; for dotted
     keys `**{"dataset.root": "photos"}`. Raises UserError naming every mistake, NotFinite, and Stopped after Ctrl-C.
     """
-    from ganctl import training
-    from ganctl.config import compose, prepare
+    from ganctl.config.preparation import compose, prepare
+    from ganctl.training import start
 
     words = [*overrides, *(f"{key}={written(value)}" for key, value in settings.items())]
-    return training.train(prepare(compose(words, config_dirs)))
+    return start.train(prepare(compose(words, config_dirs)))
 
 
 def resume(run: str | Path = "newest", **changes: Any) -> dict[str, Any]:
     """Continue a run (its folder, its name, or the newest) in its folder; only `images` and `device` may change."""
-    from ganctl import runs, training
-    from ganctl.config import recheck
+    from ganctl.config.preparation import recheck
+    from ganctl.runs import store
+    from ganctl.training import start
 
-    found = runs.find(str(run))
+    found = store.find(str(run))
     words = [f"{key}={written(value)}" for key, value in changes.items()]
-    return training.resume(found, recheck(runs.read_config(found), words))
+    return start.resume(found, recheck(store.read_config(found), words))
 
 
 def written(value: Any) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ganctl.cli import guarded
 
 if TYPE_CHECKING:
-    from ganctl.runs import Run
+    from ganctl.runs.store import Run
 
 
 def main(argv: list[str]) -> int:
@@ -27,28 +27,29 @@ def main(argv: list[str]) -> int:
 
 def play(folder: Path) -> None:
     """Train from the first image on, or from the checkpoint that is there (a search that is continued)."""
-    from ganctl import runs
+    from ganctl.runs import store
 
-    run = runs.Run(folder)
-    train(run, runs.read_config(run), bool(runs.available(run)))
+    run = store.Run(folder)
+    train(run, store.read_config(run), bool(store.available(run)))
 
 
 def play_share(folder: Path) -> None:
     """This process's share of a run on several devices."""
-    from ganctl import group, runs
+    from ganctl.runs import store
+    from ganctl.training import group
 
-    run = runs.Run(folder)
+    run = store.Run(folder)
     group.play_share(run, partial(train, run))
 
 
 def train(run: "Run", settings: dict[str, Any], resuming: bool) -> None:
     """From the first image on, or from the last good checkpoint."""
-    from ganctl import training
+    from ganctl.training import start
 
     if resuming:
-        training.resume(run, settings)
+        start.resume(run, settings)
     else:
-        training.train(settings, run=run)
+        start.train(settings, run=run)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from ganctl.runs import Run
+from ganctl.runs.store import Run
 
 
 def content(images_seen: int = 5) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from ganctl.components import resolve
+from ganctl.building.components import resolve
 from ganctl.games.game import Game
 
 CONF = Path(__file__).resolve().parents[1] / "conf"

@@ -6,10 +6,10 @@ import pytest
 import torch
 from model_data import PRESET, fitting, overrides
 
-from ganctl.config import compose, prepare
+from ganctl.config.preparation import compose, prepare
 from ganctl.data.stream import Stream
 from ganctl.games.game import Clock
-from ganctl.parts import dataset_of, game_of
+from ganctl.training.parts import dataset_of, game_of
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 MODELS = sorted(path.stem for path in (CONF / "model").glob("*.yaml") if not PRESET.search(path.stem))

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 import ganctl
-from ganctl import runs
 from ganctl.api import written
 from ganctl.errors import UserError
+from ganctl.runs import store
 
 SMALL = ["dataset=random", "dataset.shape=[1,8,8]", "model=gan"]
 
@@ -39,7 +39,7 @@ def test_train_sample_and_resume(tmp_path, monkeypatch):
     assert result["images_seen"] == 64
     assert ganctl.load(result["folder"]).sample(3).shape == (3, 1, 8, 8)
     assert ganctl.resume("first", images=96)["images_seen"] == 96
-    assert runs.read_status(runs.find("newest")).images_seen == 96
+    assert store.read_status(store.find("newest")).images_seen == 96
     torch.set_num_threads(1)
 
 

@@ -17,9 +17,9 @@ import pytest
 import torch
 from checkpoint_samples import content, forked, in_child, made_run
 
-from ganctl import atomic
-from ganctl.checkpoint import fingerprint, load, load_newest_good, save
 from ganctl.errors import GanctlError
+from ganctl.runs import atomic
+from ganctl.runs.checkpoint import fingerprint, load, load_newest_good, save
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from fake_parts import Broken, Car, Rubber, Wheel
 from torch import nn
 from torch.optim import Optimizer
 
-from ganctl.build import build, build_optimizer, check, trial
-from ganctl.components import arguments_of
+from ganctl.building.build import build, build_optimizer, check, trial
+from ganctl.building.components import arguments_of
 from ganctl.errors import UserError
 from ganctl.games.game import Game
 from ganctl.losses.adversarial import AdversarialLoss
@@ -293,9 +293,9 @@ HOSTILE = [
     "ganctl.cli.sys.exit",
     "ganctl.__main__.main",
     "ganctl.__main__.Trap",
-    "ganctl.sampling.load",
-    "ganctl.build.build",
-    "ganctl.components.import_module",
+    "ganctl.trained.sampling.load",
+    "ganctl.building.build.build",
+    "ganctl.building.components.import_module",
     "ganctl.networks.dcgan.nn.Module",
     "ganctl.networks.dcgan.torch.hub.load",
     "ganctl.networks.dcgan.DCGANGenerator.__class__",

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 import ganctl
-from ganctl import checkpoint, cli
-from ganctl.build import build
-from ganctl.config import compose, prepare
+from ganctl import cli
+from ganctl.building.build import build
+from ganctl.config.preparation import compose, prepare
 from ganctl.data.batch import Captioned, Tensors
 from ganctl.data.captions import COLOURS, PLACES, RandomCaptions
 from ganctl.errors import UserError
@@ -24,8 +24,9 @@ from ganctl.networks.augment import NoAugment
 from ganctl.networks.interfaces import CaptionPainter, Discriminator, Painting, TextEncoder
 from ganctl.networks.stackgan import StackGANDiscriminator, StackGANGenerator
 from ganctl.networks.text import HashedWords
-from ganctl.parts import game_of
+from ganctl.runs import checkpoint
 from ganctl.text import as_bytes, as_texts
+from ganctl.training.parts import game_of
 
 CPU = torch.device("cpu")
 CLOCK = Clock(images_seen=0, rounds=0)

@@ -12,9 +12,9 @@ from checkpoint_samples import content, made_run
 from torch import nn
 
 import ganctl
-from ganctl import checkpoint
-from ganctl.checkpoint import fingerprint, load, load_newest_good, save
 from ganctl.errors import UserError
+from ganctl.runs import checkpoint
+from ganctl.runs.checkpoint import fingerprint, load, load_newest_good, save
 
 
 def test_load_returns_what_was_saved_in_plain_types(tmp_path: Path) -> None:

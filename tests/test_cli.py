@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from ganctl import cli, runs
+from ganctl import cli
 from ganctl.commands import completion, train, trainhelp
 from ganctl.commands.runtable import describe_runs
 from ganctl.errors import NotFinite, Stopped, UserError
+from ganctl.runs import store
 
 HEAVY = ("torch", "hydra", "omegaconf", "pytorch_lightning", "numpy")
 CONF = Path(cli.__file__).parents[1] / "conf"
@@ -127,7 +128,9 @@ print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)
 
 
 def test_sampling_imports_no_lightning_and_no_hydra():
-    found = python("import sys, ganctl.sampling; print([n for n in sys.modules if 'lightning' in n or n == 'hydra'])")
+    found = python(
+        "import sys, ganctl.trained.sampling as s; print([n for n in sys.modules if 'lightning' in n or n == 'hydra'])"
+    )
     assert found.stdout == "[]\n", found.stderr
 
 
@@ -177,10 +180,10 @@ def test_list_of_something_unknown(capsys):
     assert "ganctl list: modles: nothing to list under that name; did you mean 'models'?" in capsys.readouterr().err
 
 
-def make_run(outputs: Path, name: str, loss: float, model: str = "gan") -> runs.Run:
-    run = runs.create(outputs, name, {"model": {}}, {"model": model, "dataset": "digits"}, images=640)
+def make_run(outputs: Path, name: str, loss: float, model: str = "gan") -> store.Run:
+    run = store.create(outputs, name, {"model": {}}, {"model": model, "dataset": "digits"}, images=640)
     run.metrics_file.write_text(f"images_seen,rounds,generator/adversarial,discriminator/wins\n64,1,{loss},0.5\n")
-    runs.update_status(run, state="finished", images_seen=64)
+    store.update_status(run, state="finished", images_seen=64)
     return run
 
 
@@ -269,7 +272,7 @@ def test_help_of_train_names_groups_settings_flags_and_examples():
 
 
 def test_the_examples_of_the_help_compose():
-    from ganctl.config import combinations, compose
+    from ganctl.config.preparation import combinations, compose
 
     for line in trainhelp.EXAMPLES.splitlines():
         words = [word for word in train.read(line.split()[2:]).overrides if not word.startswith("hydra")]

@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from model_data import overrides, stand_in, without_weights
 
 import ganctl
-from ganctl import confdir
-from ganctl.composition import mend_argparse
-from ganctl.config import combinations, compose, prepare, recheck, register
+from ganctl.config import confdir
+from ganctl.config.composition import mend_argparse
+from ganctl.config.preparation import combinations, compose, prepare, recheck, register
+from ganctl.config.schema import TrainConfig, quantity, rules
 from ganctl.errors import UserError
-from ganctl.schema import TrainConfig, quantity, rules
 
 CONF = confdir.conf_dir()
 MODELS = sorted(file.stem for file in (CONF / "model").glob("*.yaml"))
@@ -637,7 +637,8 @@ def test_python_3_14s_stricter_argparse(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_where_the_yaml_lies_is_known_without_heavy_imports() -> None:
     heavy = ("torch", "hydra", "omegaconf")
-    code = f"import sys, ganctl.confdir, ganctl.schema; print([name for name in {heavy} if name in sys.modules])"
+    modules = "ganctl.config.confdir, ganctl.config.schema"
+    code = f"import sys, {modules}; print([name for name in {heavy} if name in sys.modules])"
     root = str(Path(ganctl.__file__).parents[1])
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root, check=True)
     assert done.stdout.strip() == "[]"

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ganctl.checkpoint import fingerprint, load, save
+from ganctl.runs.checkpoint import fingerprint, load, save
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
 TENSORS = st.tuples(

@@ -7,7 +7,7 @@ import pytest
 import torch
 from picture_samples import encoded, plain
 
-from ganctl.config import compose, prepare
+from ganctl.config.preparation import compose, prepare
 from ganctl.data.captions import Captions, CaptionTable, RandomCaptions
 from ganctl.data.dataset import TensorTable
 from ganctl.data.spreadsheet import spreadsheet

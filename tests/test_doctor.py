@@ -8,14 +8,11 @@ from typing import Any
 import pytest
 import torch
 
-from ganctl import checkpoint, runs, training
 from ganctl.callbacks.doctor import Doctor, sentence
 from ganctl.callbacks.recorder import Recorder
 from ganctl.cli import main
-from ganctl.config import compose, prepare
-from ganctl.content import fingerprint
+from ganctl.config.preparation import compose, prepare
 from ganctl.data.dataset import TensorTable
-from ganctl.diagnosing import diagnosed
 from ganctl.doctor.advice import REMEDIES, Advice, advise
 from ganctl.doctor.examination import Examination, win_rate
 from ganctl.doctor.history import FILE, Diagnosis, read, rewind
@@ -23,6 +20,10 @@ from ganctl.doctor.rules import Verdict, diagnose
 from ganctl.doctor.signals import Facts, Signals, from_window
 from ganctl.doctor.view import View
 from ganctl.errors import NotFinite, UserError
+from ganctl.runs import checkpoint, store
+from ganctl.runs.content import fingerprint
+from ganctl.trained.diagnosing import diagnosed
+from ganctl.training import start
 
 FACTS = Facts(pictures=60_000, spread=0.6, names=tuple("0123456789"), expected=(0.1,) * 10)
 WELL = Signals(
@@ -244,7 +245,7 @@ def table(count: int, labelled: bool = True) -> TensorTable:
 
 
 def game_of(model: str, *overrides: str) -> Any:
-    from ganctl import parts
+    from ganctl.training import parts
 
     torch.manual_seed(0)
     return parts.game_of(settings_of(model, *overrides))
@@ -310,25 +311,25 @@ EQUAL = ("game", "average", "optimizers", "random", "images_seen")
 
 
 @pytest.fixture(scope="module")
-def trained(outputs: Path) -> runs.Run:
-    training.train(settings_of("dcgan", *SHORT, "doctor_every=64", "name=examined"))
-    return runs.Run(outputs / "examined")
+def trained(outputs: Path) -> store.Run:
+    start.train(settings_of("dcgan", *SHORT, "doctor_every=64", "name=examined"))
+    return store.Run(outputs / "examined")
 
 
 @pytest.fixture(scope="module")
-def plain(outputs: Path) -> runs.Run:
-    training.train(settings_of("dcgan", *SHORT, "doctor_every=null", "name=plain"))
-    return runs.Run(outputs / "plain")
+def plain(outputs: Path) -> store.Run:
+    start.train(settings_of("dcgan", *SHORT, "doctor_every=null", "name=plain"))
+    return store.Run(outputs / "plain")
 
 
-def test_training_is_bit_for_bit_what_it_would_be_without(trained: runs.Run, plain: runs.Run) -> None:
+def test_training_is_bit_for_bit_what_it_would_be_without(trained: store.Run, plain: store.Run) -> None:
     states = [checkpoint.load(run.checkpoints / "last.ckpt") for run in (trained, plain)]
     prints = [{key: fingerprint(state[key]) for key in EQUAL} for state in states]
     assert prints[0] == prints[1]
     assert not (plain.folder / FILE).exists()
 
 
-def test_what_an_examined_run_leaves(trained: runs.Run) -> None:
+def test_what_an_examined_run_leaves(trained: store.Run) -> None:
     lines = [json.loads(line) for line in (trained.folder / FILE).read_text().splitlines()]
     assert [line["images"] for line in lines] == [64, 128, 192, 256, 320, 384, 448, 512]
     assert {line["verdict"] for line in lines} == {"too early"}  # 32 rounds
@@ -342,14 +343,14 @@ def test_what_an_examined_run_leaves(trained: runs.Run) -> None:
     assert "Doctor: too early" in trained.log_file.read_text()
 
 
-def test_resumed_it_finds_the_same(trained: runs.Run, outputs: Path) -> None:
+def test_resumed_it_finds_the_same(trained: store.Run, outputs: Path) -> None:
     """Stopped after 320 images, with lines of checks that the checkpoint does not know, and a torn one."""
     settings = settings_of("dcgan", *SHORT, "doctor_every=64", "name=broken")
-    training.train({**settings, "images": 320})
+    start.train({**settings, "images": 320})
     file = outputs / "broken" / FILE
     later = json.loads(file.read_text().splitlines()[-1])
     file.write_text(file.read_text() + json.dumps({**later, "images": 384}).replace("320", "384") + '\n{"torn')
-    training.resume(runs.Run(outputs / "broken"), settings)
+    start.resume(store.Run(outputs / "broken"), settings)
     assert file.read_text() == (trained.folder / FILE).read_text()
 
 
@@ -409,7 +410,7 @@ def test_a_history_survives_the_file(tmp_path: Path) -> None:
     assert (tmp_path / FILE).read_text() == ""
 
 
-def test_the_command_shows_verdict_numbers_and_ranges(trained: runs.Run, capsys: pytest.CaptureFixture) -> None:
+def test_the_command_shows_verdict_numbers_and_ranges(trained: store.Run, capsys: pytest.CaptureFixture) -> None:
     assert main(["doctor", str(trained.folder)]) == 0
     shown = capsys.readouterr().out
     assert "too early (green)" in shown
@@ -419,7 +420,7 @@ def test_the_command_shows_verdict_numbers_and_ranges(trained: runs.Run, capsys:
 
 
 def test_the_command_examines_runs_that_nobody_examined(
-    trained: runs.Run, plain: runs.Run, capsys: pytest.CaptureFixture
+    trained: store.Run, plain: store.Run, capsys: pytest.CaptureFixture
 ) -> None:
     """The plain run's weights are those of the examined one, and so is what is found."""
     assert main(["doctor", f"run={plain.folder}", "device=cpu"]) == 0
@@ -429,9 +430,9 @@ def test_the_command_examines_runs_that_nobody_examined(
     assert not (plain.folder / FILE).exists()
 
 
-def test_the_command_in_words(trained: runs.Run, outputs: Path, capsys: pytest.CaptureFixture) -> None:
+def test_the_command_in_words(trained: store.Run, outputs: Path, capsys: pytest.CaptureFixture) -> None:
     settings = settings_of("dcgan", *SHORT, "name=empty")
-    run = runs.create(outputs, "empty", settings, settings["choices"], 512)
+    run = store.create(outputs, "empty", settings, settings["choices"], 512)
     assert main(["doctor", "run=empty"]) == 2
     assert "there are: none yet" in capsys.readouterr().err
     # still training: what was found so far

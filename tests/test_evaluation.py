@@ -9,18 +9,19 @@ from typing import Any
 
 import pytest
 
-from ganctl import checkpoint, runs, training
 from ganctl.callbacks.evaluation import Evaluating, much_worse
 from ganctl.cli import main
-from ganctl.config import compose, prepare
-from ganctl.content import fingerprint
+from ganctl.config.preparation import compose, prepare
 from ganctl.errors import UserError
-from ganctl.evaluating import evaluate
 from ganctl.metrics import classifier
 from ganctl.metrics.contract import Contract, Score
 from ganctl.metrics.evaluation import Evaluation, read
 from ganctl.metrics.panel import Panel
 from ganctl.metrics.panels import Wanted
+from ganctl.runs import checkpoint, store
+from ganctl.runs.content import fingerprint
+from ganctl.trained.evaluating import evaluate
+from ganctl.training import start
 
 STATE = ("images_seen", "rounds", "game", "average", "optimizers", "random", "tally")
 
@@ -52,24 +53,24 @@ def settings_of(
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> runs.Run:
+def trained(tmp_path_factory: pytest.TempPathFactory) -> store.Run:
     """One run with four evaluations on the way."""
     root = tmp_path_factory.mktemp("shared")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GANCTL_OUTPUTS", str(root))
-        training.train(settings_of("evaluated", "evaluate_every=128"))
-    return runs.Run(root / "evaluated")
+        start.train(settings_of("evaluated", "evaluate_every=128"))
+    return store.Run(root / "evaluated")
 
 
-def test_training_is_bit_for_bit_what_it_would_be_without(trained: runs.Run, outputs: Path) -> None:
-    training.train(settings_of("plain"))
+def test_training_is_bit_for_bit_what_it_would_be_without(trained: store.Run, outputs: Path) -> None:
+    start.train(settings_of("plain"))
     states = [checkpoint.load(folder / "checkpoints" / "last.ckpt") for folder in (trained.folder, outputs / "plain")]
     prints = [{key: fingerprint(state[key]) for key in STATE} for state in states]
     assert prints[0] == prints[1]
     assert (outputs / "plain" / "metrics.csv").read_bytes() == trained.metrics_file.read_bytes()
 
 
-def test_what_an_evaluated_run_leaves(trained: runs.Run) -> None:
+def test_what_an_evaluated_run_leaves(trained: store.Run) -> None:
     found = read(trained.folder / "evaluations.jsonl")
     assert [each.images_seen for each in found] == [128, 256, 384, 512]
     assert {each.origin for each in found} == {"training"}
@@ -87,7 +88,7 @@ def test_what_an_evaluated_run_leaves(trained: runs.Run) -> None:
     assert any(b"evaluation/FD-classifier" in each for each in events)
 
 
-def test_the_command_repeats_what_training_saw(trained: runs.Run) -> None:
+def test_the_command_repeats_what_training_saw(trained: store.Run) -> None:
     """Same samples, same reference: the last evaluation of training and `evaluate` of last.ckpt give one score."""
     wanted = Wanted(metrics=["fd", "coverage", "diversity"], count=2_048)
     found = evaluate(trained.folder, "last", wanted, device="cpu").evaluation
@@ -96,15 +97,15 @@ def test_the_command_repeats_what_training_saw(trained: runs.Run) -> None:
     assert found.checkpoint == "last.ckpt"
 
 
-def test_resumed_it_ends_as_it_would_have(outputs: Path, trained: runs.Run) -> None:
+def test_resumed_it_ends_as_it_would_have(outputs: Path, trained: store.Run) -> None:
     """Stopped after 300 images and resumed: the same lines, the same best."""
     settings = settings_of("broken", "evaluate_every=128")
-    training.train({**settings, "images": 300})
-    run = runs.Run(outputs / "broken")
+    start.train({**settings, "images": 300})
+    run = store.Run(outputs / "broken")
     lines = (run.folder / "evaluations.jsonl").read_text().splitlines()
     assert [json.loads(line)["images_seen"] for line in lines] == [128, 256, 320]
     (run.folder / "evaluations.jsonl").write_text("\n".join(lines[:2]) + "\n")
-    training.resume(run, settings)
+    start.resume(run, settings)
     ends = [(each / "evaluations.jsonl").read_text() for each in (run.folder, trained.folder)]
     assert ends[0] == ends[1]
     callbacks = [checkpoint.load(each.checkpoints / "last.ckpt")["callbacks"]["evaluating"] for each in (run, trained)]
@@ -186,11 +187,11 @@ def test_a_failing_evaluation_does_not_end_training(
     assert len(read(tmp_path / "e.jsonl")) == 2
 
 
-def test_a_generator_that_fails_in_an_evaluation_goes_on_in_training_mode(trained: runs.Run) -> None:
+def test_a_generator_that_fails_in_an_evaluation_goes_on_in_training_mode(trained: store.Run) -> None:
     from ganctl.callbacks.evaluation import scored
-    from ganctl.parts import game_of, module_of
+    from ganctl.training.parts import game_of, module_of
 
-    settings = runs.read_config(trained)
+    settings = store.read_config(trained)
     module = module_of(settings, game_of(settings))
     with pytest.raises(RuntimeError, match="out of memory"):
         scored(Scripted(None), module)
@@ -203,11 +204,11 @@ def test_a_score_that_cannot_be_watched_is_refused(outputs: Path) -> None:
     with pytest.raises(UserError, match="early_stop: fd was given, and nothing is evaluated; set evaluate_every=25k"):
         settings_of("wrong", "early_stop=fd")
     with pytest.raises(UserError, match="early_stop: no metric 'psnr' here"):
-        training.train(settings_of("wrong", "evaluate_every=128", "early_stop=psnr"))
+        start.train(settings_of("wrong", "evaluate_every=128", "early_stop=psnr"))
 
 
 def test_watching_a_score_takes_it(outputs: Path) -> None:
-    training.train(settings_of("watched", "evaluate_every=512", "early_stop=recall"))
+    start.train(settings_of("watched", "evaluate_every=512", "early_stop=recall"))
     (found,) = read(outputs / "watched" / "evaluations.jsonl")
     assert found.score("recall") is not None
     assert json.loads((outputs / "watched" / "result.json").read_text())["best"]["key"] == "recall"
@@ -215,7 +216,7 @@ def test_watching_a_score_takes_it(outputs: Path) -> None:
 
 def test_points_leave_plots(outputs: Path) -> None:
     settings = settings_of("ring", "evaluate_every=256", "dataset.count=4000", model="gan", dataset="ring8")
-    training.train(settings)
+    start.train(settings)
     found = read(outputs / "ring" / "evaluations.jsonl")
     assert [score.key for score in found[0].scores] == ["modes", "high_quality", "kl"]
     plots = sorted(path.name for path in (outputs / "ring" / "scatter").iterdir())
@@ -223,7 +224,7 @@ def test_points_leave_plots(outputs: Path) -> None:
     assert json.loads((outputs / "ring" / "result.json").read_text())["best"]["key"] == "kl"
 
 
-def test_the_command_prints_a_table_and_writes(trained: runs.Run, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_prints_a_table_and_writes(trained: store.Run, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["evaluate", f"run={trained.folder}", "n=300", "ckpt=best", "device=cpu"]
     before = len(read(trained.folder / "evaluations.jsonl"))
     assert main(words) == 0
@@ -239,7 +240,7 @@ def test_the_command_prints_a_table_and_writes(trained: runs.Run, capsys: pytest
     assert (found[-1].origin, found[-1].checkpoint) == ("evaluate", "best.ckpt")
 
 
-def test_the_histogram_for_the_gallery(trained: runs.Run) -> None:
+def test_the_histogram_for_the_gallery(trained: store.Run) -> None:
     """The share of every class among 1,000 samples, and the variety, in one call."""
     found = evaluate(trained.folder, wanted=Wanted(metrics=["coverage", "diversity"], count=1_000), device="cpu")
     histogram = found.evaluation.histogram
@@ -250,7 +251,7 @@ def test_the_histogram_for_the_gallery(trained: runs.Run) -> None:
 
 def test_conditional_models_are_asked_for_their_classes(outputs: Path) -> None:
     settings = settings_of("labelled", images=64, model="cgan")
-    training.train(settings)
+    start.train(settings)
     found = evaluate(outputs / "labelled", wanted=Wanted(metrics=["conditional"], count=200), device="cpu").evaluation
     assert 0 <= found.score("conditional").value <= 1
 
@@ -267,19 +268,19 @@ def test_conditional_models_are_asked_for_their_classes(outputs: Path) -> None:
     ],
 )
 def test_mistakes_are_told_in_words(
-    trained: runs.Run, capsys: pytest.CaptureFixture[str], words: list[str], told: str
+    trained: store.Run, capsys: pytest.CaptureFixture[str], words: list[str], told: str
 ) -> None:
     assert main(["evaluate", f"run={trained.folder}", "device=cpu", *words]) == 2
     assert told in capsys.readouterr().err
 
 
 def test_a_run_without_checkpoints(outputs: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    runs.create(runs.outputs_root(), "empty", settings_of("empty"), {}, 10)
+    store.create(store.outputs_root(), "empty", settings_of("empty"), {}, 10)
     assert main(["evaluate", "run=empty"]) == 2
     assert "ckpt: last is not in" in capsys.readouterr().err
 
 
-def test_panels_are_made_once(trained: runs.Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_panels_are_made_once(trained: store.Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each evaluation during training draws and scores; the reference is not looked at again."""
     made: list[Panel] = []
     begin = Panel.__init__
@@ -290,5 +291,5 @@ def test_panels_are_made_once(trained: runs.Run, monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(Panel, "__init__", noted)
     monkeypatch.setenv("GANCTL_OUTPUTS", str(trained.folder.parent))
-    training.train(settings_of("counted", "evaluate_every=128", images=256))
+    start.train(settings_of("counted", "evaluate_every=128", images=256))
     assert len(made) == 1

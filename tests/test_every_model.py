@@ -16,8 +16,8 @@ from model_data import PRESET, overrides, without_weights
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
-from ganctl.build import build
-from ganctl.config import compose, prepare
+from ganctl.building.build import build
+from ganctl.config.preparation import compose, prepare
 from ganctl.data.batch import Tensors
 from ganctl.data.dataset import Table
 from ganctl.data.stream import Stream, fixed
@@ -26,7 +26,7 @@ from ganctl.errors import UserError
 from ganctl.games.game import Game, Generative, Turn, Wish
 from ganctl.module import GameModule
 from ganctl.networks.interfaces import Growing
-from ganctl.parts import dataset_of, game_of, module_of
+from ganctl.training.parts import dataset_of, game_of, module_of
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 BATCH, SIDE, CLASSES = 8, 16, 3

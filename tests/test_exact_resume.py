@@ -18,9 +18,10 @@ import pytorch_lightning as pl
 import torch.utils.tensorboard  # noqa: F401 - once, here, not in every child
 from model_data import PRESET, overrides
 
-from ganctl import checkpoint, runs, training
-from ganctl.config import compose, prepare, recheck
-from ganctl.content import fingerprint
+from ganctl.config.preparation import compose, prepare, recheck
+from ganctl.runs import checkpoint, store
+from ganctl.runs.content import fingerprint
+from ganctl.training import start
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 MODELS = sorted(path.stem for path in (CONF / "model").glob("*.yaml") if not PRESET.search(path.stem))
@@ -74,14 +75,14 @@ class Kill(pl.Callback):
 
 def begin_or_resume(settings: dict[str, Any], folder: Path, *callbacks: pl.Callback) -> None:
     """What a user does: train, and after every interruption resume, or begin anew if nothing was saved yet."""
-    run = runs.Run(folder)
-    if run.exists() and runs.available(run):
-        training.resume(run, recheck(runs.read_config(run)), callbacks=callbacks)
+    run = store.Run(folder)
+    if run.exists() and store.available(run):
+        start.resume(run, recheck(store.read_config(run)), callbacks=callbacks)
     elif run.exists():
-        training.train(settings, run=run, callbacks=callbacks)
+        start.train(settings, run=run, callbacks=callbacks)
     else:
         os.environ["GANCTL_OUTPUTS"] = str(folder.parent)
-        training.train({**settings, "name": folder.name}, callbacks=callbacks)
+        start.train({**settings, "name": folder.name}, callbacks=callbacks)
 
 
 def train_through(settings: dict[str, Any], folder: Path, kills: list[int]) -> None:

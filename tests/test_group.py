@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from ganctl import checkpoint, group, runs, training
-from ganctl.config import compose, prepare, recheck
-from ganctl.content import fingerprint
+from ganctl.config.preparation import compose, prepare, recheck
 from ganctl.errors import TERMINATED, GanctlError, Stopped, UserError
+from ganctl.runs import checkpoint, store
+from ganctl.runs.content import fingerprint
+from ganctl.training import group, start
 
 
 @pytest.fixture(autouse=True)
@@ -52,28 +53,28 @@ def when(found: Any, act: Any) -> threading.Thread:
 
 
 def test_stopped_together_and_resumed_exactly(outputs):
-    run = runs.Run(outputs / "half")
+    run = store.Run(outputs / "half")
     early = run.checkpoints / "000000160.ckpt"
     when(early.exists, lambda: os.kill(os.getpid(), signal.SIGTERM))
     with pytest.raises(Stopped, match=r"terminated after [\d,]+ images and saved") as stopped:
-        training.train(settings_of("images=80k", "name=half"))
+        start.train(settings_of("images=80k", "name=half"))
     assert stopped.value.exit_code == TERMINATED
-    assert runs.read_status(run).state == "interrupted"
+    assert store.read_status(run).state == "interrupted"
     length = checkpoint.load(run.checkpoints / "last.ckpt")["images_seen"] + 64
     assert length < 80_000
-    training.resume(run, recheck(runs.read_config(run), [f"images={length}"]))
-    training.train(settings_of(f"images={length}", "name=whole"))
+    start.resume(run, recheck(store.read_config(run), [f"images={length}"]))
+    start.train(settings_of(f"images={length}", "name=whole"))
     assert fingerprint(weights("half", outputs)) == fingerprint(weights("whole", outputs))
     assert (run.folder / "metrics.csv").read_bytes() == (outputs / "whole" / "metrics.csv").read_bytes()
 
 
 def test_a_process_that_dies_ends_the_run_in_words(outputs):
-    run = runs.Run(outputs / "torn")
+    run = store.Run(outputs / "torn")
     early = run.checkpoints / "000000160.ckpt"
-    when(early.exists, lambda: os.kill(runs.read_status(run).pid, signal.SIGKILL))
+    when(early.exists, lambda: os.kill(store.read_status(run).pid, signal.SIGKILL))
     with pytest.raises(GanctlError, match=r"torn: one of the run's processes ended unexpectedly .*stderr.txt"):
-        training.train(settings_of("images=80k", "name=torn"))
-    assert runs.read_status(run).state == "failed"
+        start.train(settings_of("images=80k", "name=torn"))
+    assert store.read_status(run).state == "failed"
     assert checkpoint.load_newest_good(run).content["images_seen"] >= 160
 
 
@@ -83,7 +84,7 @@ def test_a_batch_that_cannot_be_shared_is_a_mistake():
 
 
 def test_how_an_end_is_told_from_process_to_process(outputs):
-    run = runs.create(outputs, "told", {})
+    run = store.create(outputs, "told", {})
     for end in (UserError("first", "second"), Stopped("enough", TERMINATED)):
         words = end.mistakes if isinstance(end, UserError) else [str(end)]
         found = {"end": type(end).__name__, "words": words, "exit_code": end.exit_code}

@@ -16,9 +16,9 @@ from checkpoint_samples import content
 from torch import nn
 from torch._utils import _rebuild_tensor_v2
 
-from ganctl import checkpoint
-from ganctl.checkpoint import load
 from ganctl.errors import UserError
+from ganctl.runs import checkpoint
+from ganctl.runs.checkpoint import load
 
 
 class Stored:

@@ -6,7 +6,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from ganctl import api
-from ganctl.hyperparameters import hyperparameters
+from ganctl.training.hyperparameters import hyperparameters
 
 SMALL = ["dataset=random", "dataset.shape=[1,8,8]", "model=gan", "batch_size=16", "trainer.log_every=1"]
 SMALL += ["model.game.generator.hidden=[16]", "model.game.discriminator.hidden=[16]", "trainer.preview=4"]

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 import torch
 
-from ganctl import checkpoint, runs, training
-from ganctl.config import compose, prepare, recheck
-from ganctl.content import fingerprint
+from ganctl.config.preparation import compose, prepare, recheck
 from ganctl.errors import UserError
-from ganctl.inheriting import heritage, located
-from ganctl.parts import game_of
+from ganctl.runs import checkpoint, store
+from ganctl.runs.content import fingerprint
+from ganctl.training import start
+from ganctl.training.inheriting import heritage, located
+from ganctl.training.parts import game_of
 
 DATA = ["dataset=random_superres", "dataset.shape=[3,16,16]", "dataset.count=12"]
 SMALL = ["device=cpu", "precision=32", "batch_size=4", "trainer.threads=1", "trainer.preview=2", "sample_every=null"]
@@ -32,7 +33,7 @@ def settings_of(*words: str) -> dict[str, Any]:
 
 def trained(*words: str) -> dict[str, Any]:
     """The last checkpoint of a training."""
-    result = training.train(settings_of(*words))
+    result = start.train(settings_of(*words))
     return checkpoint.load(Path(result["folder"]) / "checkpoints" / "last.ckpt")
 
 
@@ -70,8 +71,8 @@ def test_training_begins_with_them(begun: dict[str, Any]) -> None:
 def test_what_it_began_from_is_recorded_and_newest_is_resolved(begun: dict[str, Any], outputs: Path) -> None:
     settings = settings_of("model=srgan", "init_from=newest")
     assert settings["init_from"] == str(outputs / "first" / "checkpoints" / "last.ckpt")
-    training.train({**settings, "images": 8, "name": "second"})
-    assert runs.read_config(runs.Run(outputs / "second"))["init_from"] == settings["init_from"]
+    start.train({**settings, "images": 8, "name": "second"})
+    assert store.read_config(store.Run(outputs / "second"))["init_from"] == settings["init_from"]
 
 
 def test_a_resumed_run_goes_on_from_its_own_state(begun: dict[str, Any], outputs: Path) -> None:
@@ -79,8 +80,8 @@ def test_a_resumed_run_goes_on_from_its_own_state(begun: dict[str, Any], outputs
     whole = trained("model=srgan", "images=24", "init_from=first", "name=whole")
     trained("model=srgan", "images=8", "init_from=first", "name=broken")
     os.rename(outputs / "first", outputs / "elsewhere")
-    run = runs.Run(outputs / "broken")
-    training.resume(run, recheck(runs.read_config(run), ["images=24"]))
+    run = store.Run(outputs / "broken")
+    start.resume(run, recheck(store.read_config(run), ["images=24"]))
     resumed = checkpoint.load(run.checkpoints / "last.ckpt")
     for part in ("game", "average", "optimizers", "random"):
         assert fingerprint(resumed[part]) == fingerprint(whole[part]), part
@@ -107,7 +108,7 @@ def test_what_does_not_fit_is_refused_before_a_folder_is_made(
 def test_a_run_of_another_game_is_refused(outputs: Path) -> None:
     data = ["dataset=random", "dataset.shape=[3,16,16]", "dataset.count=12", "model.noise_size=4"]
     words = [*data, *SMALL, "model=gan", "images=8", "name=noise"]
-    training.train(prepare(compose(words)))
+    start.train(prepare(compose(words)))
     with pytest.raises(UserError, match=r"its generator does not fit this model's \(.* there, .* here\)"):
         settings_of("model=srresnet", "init_from=noise")
 

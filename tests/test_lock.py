@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from checkpoint_samples import forked, in_child, made_run
 
-from ganctl import lock
 from ganctl.errors import UserError
-from ganctl.runs import Run
+from ganctl.runs import lock
+from ganctl.runs.store import Run
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganctl import cli, training
-from ganctl.config import compose, prepare
+from ganctl import cli
+from ganctl.config.preparation import compose, prepare
 from ganctl.data.batch import Images, Pairs
 from ganctl.data.crops import Crops
 from ganctl.data.dataset import Table
@@ -20,6 +20,7 @@ from ganctl.metrics import keys
 from ganctl.metrics.baselines import baseline, filled, means_of
 from ganctl.metrics.evaluation import read
 from ganctl.metrics.pairpanel import PairPanel, demand_pairs
+from ganctl.training import start
 
 
 class Held(Table):
@@ -223,7 +224,7 @@ def test_while_training_and_by_command(
 ) -> None:
     monkeypatch.setenv("GANCTL_OUTPUTS", str(tmp_path))
     words = [*WORDS, *LENGTH, "evaluate_every=4", "early_stop=psnr_y", "name=first"]
-    result = training.train(prepare(compose(words)))
+    result = start.train(prepare(compose(words)))
     assert result["best"]["key"] == "psnr_y"
     assert (tmp_path / "first" / "checkpoints" / "best.ckpt").is_file()
     history = read(tmp_path / "first" / "evaluations.jsonl")
@@ -258,6 +259,6 @@ def test_mistakes_by_command(
     expected: str,
 ) -> None:
     monkeypatch.setenv("GANCTL_OUTPUTS", str(tmp_path))
-    training.train(prepare(compose([*WORDS, *LENGTH, "name=first"])))
+    start.train(prepare(compose([*WORDS, *LENGTH, "name=first"])))
     assert cli.main(["evaluate", "run=first", "device=cpu", *words]) == 2
     assert expected in capsys.readouterr().err

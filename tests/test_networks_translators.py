@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from ganctl.building.weightless import weightless
 from ganctl.networks.resnet_generator import Residual, ResNetTranslator, drawn_out
 from ganctl.networks.stargan import StarGANDiscriminator, StarGANGenerator
-from ganctl.weightless import weightless
 
 
 def parameters(network: nn.Module) -> int:

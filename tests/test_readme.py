@@ -8,7 +8,7 @@ import pytest
 
 from ganctl.cli import commands
 from ganctl.commands.train import read
-from ganctl.config import compose
+from ganctl.config.preparation import compose
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]

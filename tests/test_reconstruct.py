@@ -10,7 +10,7 @@ from untrained_runs import make_run
 
 from ganctl import cli
 from ganctl.errors import MISTAKE, OK, UserError
-from ganctl.translating import load_translator
+from ganctl.trained.translating import load_translator
 
 
 @pytest.fixture(scope="module")

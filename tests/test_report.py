@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 from run_samples import make_run, settings_of
 
-from ganctl import api, cli, runs
+from ganctl import api, cli
 from ganctl.reports.groups import grouped
 from ganctl.reports.page import page
 from ganctl.reports.plots import Curve, Plot, median_curve, svg
 from ganctl.reports.record import record
+from ganctl.runs import store
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
 SMALL = ["dataset=random", "dataset.shape=[1,8,8]", "batch_size=16", "trainer.log_every=1", "trainer.preview=4"]
@@ -107,7 +108,7 @@ def test_report_of_a_trained_run_shows_samples_and_settings(outputs, capsys):
 
 
 def test_report_of_a_run_that_has_only_begun(outputs, capsys):
-    run = runs.create(outputs, "young", settings_of(), {"model": "gan"}, images=640)
+    run = store.create(outputs, "young", settings_of(), {"model": "gan"}, images=640)
     assert cli.main(["report", "run=young"]) == 0
     seen = looked_at((run.folder / "report.html").read_text())
     assert "No pictures yet." in seen.text
@@ -116,7 +117,7 @@ def test_report_of_a_run_that_has_only_begun(outputs, capsys):
 def test_report_says_that_a_run_is_still_training(outputs, monkeypatch):
     run = make_run(outputs, "busy", settings_of(), fd=30.0)
     with run.lock():
-        runs.update_status(run, state="running", images_seen=320)
+        store.update_status(run, state="running", images_seen=320)
         seen = looked_at(page(grouped([record(run)]), "busy"))
     assert "Still training: 320 of 640 images so far." in seen.text
 

@@ -14,10 +14,10 @@ from checkpoint_samples import forked, in_child
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ganctl import runs
 from ganctl.errors import GanctlError, UserError
-from ganctl.runs import Run, all_runs, checkpoint_path, create, find, find_checkpoint
-from ganctl.status import finite, stored_status
+from ganctl.runs import store
+from ganctl.runs.status import finite, stored_status
+from ganctl.runs.store import Run, all_runs, checkpoint_path, create, find, find_checkpoint
 
 CONFIG = {"images": "300k", "seed": 0, "model": {"lr": 2e-4, "betas": [0.5, 0.999], "name": None}}
 CHOICES = {"model": "dcgan", "dataset": "mnist"}
@@ -28,7 +28,7 @@ def made(outputs: Path, name: str, *checkpoints: str, updated: str = "") -> Run:
     for checkpoint in checkpoints:
         (run.checkpoints / checkpoint).touch()
     if updated:
-        runs.update_status(run, updated=updated)
+        store.update_status(run, updated=updated)
     return run
 
 
@@ -44,10 +44,10 @@ def test_a_new_run_has_its_config_status_and_folders(tmp_path: Path) -> None:
         "samples",
         "status.json",
     ]
-    assert runs.read_config(run) == CONFIG
+    assert store.read_config(run) == CONFIG
     status = stored_status(run)
     assert (status.state, status.images, status.pid, status.choices) == ("running", 300_000, os.getpid(), CHOICES)
-    assert runs.read_result(run) == {}
+    assert store.read_result(run) == {}
 
 
 def test_without_a_name_the_choices_and_the_time_make_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,12 +55,12 @@ def test_without_a_name_the_choices_and_the_time_make_one(tmp_path: Path, monkey
         "my-own-gan-mnist-2"
     )
 
-    class Noon(runs.datetime):
+    class Noon(store.datetime):
         @classmethod
         def now(cls, tz: Any = None) -> Any:
             return cls(2026, 11, 22, 12, 0, 5)
 
-    monkeypatch.setattr(runs, "datetime", Noon)
+    monkeypatch.setattr(store, "datetime", Noon)
     names = [create(tmp_path, None, CONFIG, CHOICES).name for _ in range(3)]
     assert names == ["dcgan-mnist-20261122-120005", "dcgan-mnist-20261122-120005-2", "dcgan-mnist-20261122-120005-3"]
 
@@ -146,7 +146,7 @@ def test_a_run_that_cannot_be_finished_is_not_left_half_made(tmp_path: Path, mon
 
     with pytest.raises(Exception, match=r"represent"):
         create(tmp_path, "foreign", {"path": Path("x")})
-    monkeypatch.setattr(runs, "write_status", refuse)
+    monkeypatch.setattr(store, "write_status", refuse)
     with pytest.raises(UserError, match=r"No space left on device; set GANCTL_OUTPUTS"):
         create(tmp_path, "full", CONFIG)
     assert list(tmp_path.iterdir()) == []
@@ -154,9 +154,9 @@ def test_a_run_that_cannot_be_finished_is_not_left_half_made(tmp_path: Path, mon
 
 def test_outputs_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GANCTL_OUTPUTS", raising=False)
-    assert runs.outputs_root() == Path("outputs")
+    assert store.outputs_root() == Path("outputs")
     monkeypatch.setenv("GANCTL_OUTPUTS", "/data/runs")
-    assert runs.outputs_root() == Path("/data/runs")
+    assert store.outputs_root() == Path("/data/runs")
 
 
 # The configuration
@@ -185,13 +185,13 @@ VALUES = st.recursive(
 @given(st.dictionaries(st.text(max_size=5), VALUES, max_size=4))
 def test_any_config_is_read_as_written(tmp_path_factory: pytest.TempPathFactory, config: dict[str, Any]) -> None:
     run = Run(tmp_path_factory.getbasetemp())
-    runs.write_config(run, config)
-    assert runs.read_config(run) == config
+    store.write_config(run, config)
+    assert store.read_config(run) == config
 
 
 def test_a_list_used_twice_is_written_twice(tmp_path: Path) -> None:
     betas = [0.5, 0.999]
-    runs.write_config(Run(tmp_path), {"generator": betas, "discriminator": betas})
+    store.write_config(Run(tmp_path), {"generator": betas, "discriminator": betas})
     assert "&" not in Run(tmp_path).config_file.read_text()
 
 
@@ -209,13 +209,13 @@ def test_a_list_used_twice_is_written_twice(tmp_path: Path) -> None:
 def test_a_broken_config_is_a_mistake(tmp_path: Path, data: bytes, words: str) -> None:
     Run(tmp_path).config_file.write_bytes(data)
     with pytest.raises(UserError, match=f"^{tmp_path}/config.yaml: {words}") as caught:
-        runs.read_config(Run(tmp_path))
+        store.read_config(Run(tmp_path))
     assert len(str(caught.value).splitlines()) == 1
 
 
 def test_a_missing_config_is_a_mistake(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"config.yaml: cannot be read: No such file or directory; choose another run"):
-        runs.read_config(Run(tmp_path))
+        store.read_config(Run(tmp_path))
 
 
 # Status and result
@@ -224,22 +224,22 @@ def test_a_missing_config_is_a_mistake(tmp_path: Path) -> None:
 def test_status_changes_field_by_field(tmp_path: Path) -> None:
     run = made(tmp_path, "first")
     before = stored_status(run)
-    after = runs.update_status(run, state="finished", images_seen=64, seconds=1.5)
+    after = store.update_status(run, state="finished", images_seen=64, seconds=1.5)
     assert stored_status(run) == after
     assert (after.state, after.images_seen, after.seconds) == ("finished", 64, 1.5)
     assert (after.choices, after.started) == (before.choices, before.started)
     assert after.updated >= before.updated
     with pytest.raises(TypeError):
-        runs.update_status(run, image_seen=1)
+        store.update_status(run, image_seen=1)
 
 
 def test_a_run_whose_process_died_is_interrupted(tmp_path: Path) -> None:
     run = made(tmp_path, "first")
     with run.lock():
-        assert runs.read_status(run).state == "running"
-    assert runs.read_status(run).state == "interrupted"
-    runs.update_status(run, state="finished")
-    assert runs.read_status(run).state == "finished"
+        assert store.read_status(run).state == "running"
+    assert store.read_status(run).state == "interrupted"
+    store.update_status(run, state="finished")
+    assert store.read_status(run).state == "finished"
 
 
 @pytest.mark.parametrize(
@@ -247,17 +247,17 @@ def test_a_run_whose_process_died_is_interrupted(tmp_path: Path) -> None:
 )
 def test_a_broken_status_reads_as_unknown(tmp_path: Path, text: str) -> None:
     Run(tmp_path).status_file.write_text(text)
-    assert runs.read_status(Run(tmp_path)) == runs.Status()
-    assert runs.Status().state == "unknown"
+    assert store.read_status(Run(tmp_path)) == store.Status()
+    assert store.Status().state == "unknown"
 
 
 def test_results_are_json_even_when_numbers_are_not_finite(tmp_path: Path) -> None:
     run = Run(tmp_path)
-    runs.write_result(run, {"fid": float("nan"), "losses": {"d": [1.0, float("inf")]}, "state": "not finite"})
-    assert json.loads(run.result_file.read_text(), parse_constant=lambda word: pytest.fail(word)) == runs.read_result(
+    store.write_result(run, {"fid": float("nan"), "losses": {"d": [1.0, float("inf")]}, "state": "not finite"})
+    assert json.loads(run.result_file.read_text(), parse_constant=lambda word: pytest.fail(word)) == store.read_result(
         run
     )
-    assert runs.read_result(run) == {"fid": None, "losses": {"d": [1.0, None]}, "state": "not finite"}
+    assert store.read_result(run) == {"fid": None, "losses": {"d": [1.0, None]}, "state": "not finite"}
     assert finite((1, -2.5)) == [1, -2.5]
 
 
@@ -339,14 +339,14 @@ def test_prune_keeps_the_newest(tmp_path: Path) -> None:
     run = made(
         tmp_path, "first", "last.ckpt", *(f"{images:09d}.ckpt" for images in (30, 4, 200)), "000000004.ckpt.previous"
     )
-    assert runs.prune(run, 3) == []
-    assert list(runs.numbered(run)) == [4, 30, 200]
-    assert [path.name for path in runs.prune(run, 1)] == ["000000004.ckpt", "000000030.ckpt"]
+    assert store.prune(run, 3) == []
+    assert list(store.numbered(run)) == [4, 30, 200]
+    assert [path.name for path in store.prune(run, 1)] == ["000000004.ckpt", "000000030.ckpt"]
     assert sorted(path.name for path in run.checkpoints.iterdir()) == ["000000200.ckpt", "last.ckpt"]
-    runs.prune(run, 0)
-    assert runs.numbered(run) == {}
+    store.prune(run, 0)
+    assert store.numbered(run) == {}
     with pytest.raises(ValueError, match=r"keep: -1"):
-        runs.prune(run, -1)
+        store.prune(run, -1)
 
 
 # Speed
@@ -355,7 +355,7 @@ def test_prune_keeps_the_newest(tmp_path: Path) -> None:
 def test_listing_imports_nothing_heavy_and_writes_nothing(tmp_path: Path) -> None:
     made(tmp_path, "first", "last.ckpt")
     code = (
-        "import sys; from pathlib import Path; from ganctl.runs import all_runs, read_result, read_status\n"
+        "import sys; from pathlib import Path; from ganctl.runs.store import all_runs, read_result, read_status\n"
         f"print([(run.name, read_status(run).state, read_result(run)) for run in all_runs(Path({str(tmp_path)!r}))])\n"
         "print(sorted({'torch', 'yaml', 'numpy', 'omegaconf', 'hydra', 'pytorch_lightning'} & set(sys.modules)))"
     )
@@ -373,6 +373,6 @@ def test_five_hundred_runs_are_listed_quickly(tmp_path: Path) -> None:
         (folder / "status.json").write_text(json.dumps({"updated": f"2026-{number:03d}", "state": "running"}))
     before = time.monotonic()
     listed = all_runs(tmp_path)
-    states = {runs.read_status(run).state for run in listed}
+    states = {store.read_status(run).state for run in listed}
     assert time.monotonic() - before < 5.0
     assert (len(listed), listed[0].name, states) == (500, "run-499", {"interrupted"})

@@ -4,18 +4,18 @@ from dataclasses import replace
 
 import pytest
 
-from ganctl import runs
 from ganctl.commands.runtable import describe_runs
 from ganctl.errors import UserError
-from ganctl.figures import last_figures, telling
 from ganctl.metrics.contract import Contract, Score
 from ganctl.metrics.evaluation import FILE, Evaluation, append
+from ganctl.runs import store
+from ganctl.runs.figures import last_figures, telling
 
 TERMS = Contract("mnist", "1", "train", 100, 200, "classifier", "abcdef0123", "none", "float32", True, 0, "v1")
 
 
 def make_run(outputs, name, fd=None, terms=TERMS, **others):
-    run = runs.create(outputs, name, {"model": {}}, {"model": "gan", "dataset": "mnist"}, images=640)
+    run = store.create(outputs, name, {"model": {}}, {"model": "gan", "dataset": "mnist"}, images=640)
     run.metrics_file.write_text("images_seen,rounds,generator/adversarial,discriminator/wins\n64,1,2.0,0.5\n")
     scores = ({} if fd is None else {"fd": fd}) | others
     for seen, factor in ((32, 2.0), (64, 1.0)):
@@ -25,7 +25,7 @@ def make_run(outputs, name, fd=None, terms=TERMS, **others):
                 for key, value in scores.items()
             )
             append(run.folder / FILE, Evaluation(seen, taken))
-    runs.update_status(run, state="finished", images_seen=64)
+    store.update_status(run, state="finished", images_seen=64)
     return run
 
 

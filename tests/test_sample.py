@@ -8,19 +8,20 @@ import torch
 from PIL import Image
 
 import ganctl
-from ganctl import checkpoint, cli, runs
-from ganctl.config import compose, prepare
+from ganctl import cli
+from ganctl.config.preparation import compose, prepare
 from ganctl.ema import Average
 from ganctl.errors import UserError
-from ganctl.parts import game_of
 from ganctl.pictures import to_bytes
+from ganctl.runs import checkpoint, store
+from ganctl.training.parts import game_of
 
 SMALL = ["dataset=random", "dataset.shape=[1,8,8]", "batch_size=4", "model=gan"]
 SMALL += ["model.game.generator.hidden=[16,16]", "model.game.discriminator.hidden=[16]"]
 CONDITIONAL = ["dataset.classes=3", "model.game.generator.classes=3", "model.game.discriminator.classes=3"]
 
 
-def make_run(outputs: Path, name: str, *overrides: str) -> runs.Run:
+def make_run(outputs: Path, name: str, *overrides: str) -> store.Run:
     """A run with a checkpoint of untrained weights; its average is the generator with every weight halved."""
     settings = prepare(compose([*SMALL, *overrides]))
     torch.manual_seed(0)
@@ -30,9 +31,9 @@ def make_run(outputs: Path, name: str, *overrides: str) -> runs.Run:
     with torch.no_grad():
         for weight in average.parameters():
             weight.mul_(0.5)
-    run = runs.create(outputs, name, settings, settings["choices"], images=640)
+    run = store.create(outputs, name, settings, settings["choices"], images=640)
     content = {"images_seen": 640, "config": settings, "game": game.state_dict(), "average": average.state_dict()}
-    checkpoint.save(runs.numbered_path(run, 640), content)
+    checkpoint.save(store.numbered_path(run, 640), content)
     checkpoint.save(run.checkpoints / "last.ckpt", content)
     return run
 
@@ -99,7 +100,7 @@ def test_each_gives_so_many_of_every_class_in_order():
 
 
 def test_class_names_are_understood(outputs):
-    run = runs.find("labelled", outputs)
+    run = store.find("labelled", outputs)
     content = checkpoint.load(run.checkpoints / "last.ckpt")
     content["config"]["description"]["names"] = ["cat", "dog", "newt"]
     path = run.folder / "named.ckpt"

@@ -17,8 +17,6 @@ from ganctl.errors import MISTAKE, OK, UserError
 from ganctl.games.autoencoding import Autoencoder
 from ganctl.games.latent import LatentGame
 from ganctl.games.prior import Gaussian, Uniform
-from ganctl.gathering import Pile, gathered
-from ganctl.inversion import Distance, Inversion, Search
 from ganctl.losses import likelihood
 from ganctl.losses.adversarial import NonSaturating
 from ganctl.metrics.reals import Reals
@@ -26,7 +24,9 @@ from ganctl.networks.augment import NoAugment
 from ganctl.networks.autoencoder import MLPEncoder
 from ganctl.networks.interfaces import Discriminator, Generator
 from ganctl.networks.mlp import MLPGenerator
-from ganctl.scoring import HIGHEST, Rated, Scored, heat, scored
+from ganctl.trained.gathering import Pile, gathered
+from ganctl.trained.inversion import Distance, Inversion, Search
+from ganctl.trained.scoring import HIGHEST, Rated, Scored, heat, scored
 
 SHAPE = (1, 8, 8)
 CPU = torch.device("cpu")

@@ -12,10 +12,11 @@ from types import SimpleNamespace
 import pytest
 from run_samples import TERMS
 
-from ganctl import cli, runs
+from ganctl import cli
 from ganctl.metrics.contract import Score
 from ganctl.metrics.evaluation import FILE, Evaluation, append
-from ganctl.runs import Run
+from ganctl.runs import store
+from ganctl.runs.store import Run
 from ganctl.sweeps import run as sweeprun
 from ganctl.sweeps import study
 from ganctl.sweeps.plan import Plan, Search, title
@@ -126,14 +127,14 @@ class Stage:
         self.folders.append(folder.name)
         if code == 130:
             Plan.load(folder.absolute().parent).hand_on(signal.SIGINT)
-            runs.update_status(run, state="interrupted", images_seen=32)
+            store.update_status(run, state="interrupted", images_seen=32)
             return 130, "interrupted"
         if code:
             return code, "round 3: a loss is nan"
-        rate = runs.read_config(run)["model"]["optimizers"]["generator"]["lr"]
+        rate = store.read_config(run)["model"]["optimizers"]["generator"]["lr"]
         value = abs(math.log10(rate) + 3)
         append(folder / FILE, Evaluation(64, (Score("kl", "reverse KL", value, TERMS),), origin="training"))
-        runs.update_status(run, state="finished", images_seen=64)
+        store.update_status(run, state="finished", images_seen=64)
         return 0, ""
 
 

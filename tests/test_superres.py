@@ -9,7 +9,7 @@ import torch
 from picture_samples import encoded, photo
 from torch import Tensor, nn
 
-from ganctl.build import build
+from ganctl.building.build import build
 from ganctl.data.batch import Pairs
 from ganctl.data.crops import Crops
 from ganctl.data.resizing import bicubic

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ganctl import cli, gpulock
-from ganctl.sweeps import job, process
+from ganctl import cli
+from ganctl.sweeps import gpulock, job, process
 from ganctl.sweeps.plan import Plan, swept_keys, title
 from ganctl.sweeps.table import Row, add_row, rows_of, write_table
 

@@ -11,9 +11,10 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from ganctl import checkpoint, runs, training
-from ganctl.config import compose, prepare, recheck
+from ganctl.config.preparation import compose, prepare, recheck
 from ganctl.errors import INTERRUPTED, NOT_FINITE, TERMINATED, NotFinite, Stopped, UserError
+from ganctl.runs import checkpoint, store
+from ganctl.training import start
 
 BATCH = 8
 
@@ -49,12 +50,12 @@ class After(pl.Callback):
 
 
 def test_what_a_run_leaves(outputs):
-    result = training.train(settings_of())
+    result = start.train(settings_of())
     folder = outputs / "run"
     assert result["images_seen"] == 160
     assert result["rounds"] == 20
     assert json.loads((folder / "result.json").read_text())["state"] == "finished"
-    assert runs.read_status(runs.Run(folder)).state == "finished"
+    assert store.read_status(store.Run(folder)).state == "finished"
     assert sorted(path.name for path in (folder / "samples").glob("*")) == [
         "000000000.png",
         "000000080.png",
@@ -70,7 +71,7 @@ def test_what_a_run_leaves(outputs):
 
 
 def test_checkpoints_are_plain_and_name_themselves(outputs):
-    training.train(settings_of())
+    start.train(settings_of())
     content = torch.load(outputs / "run" / "checkpoints" / "last.ckpt", weights_only=True)
     assert content["kind"] == "ganctl checkpoint"
     assert content["config"]["choices"]["model"] == "gan"
@@ -78,7 +79,7 @@ def test_checkpoints_are_plain_and_name_themselves(outputs):
 
 
 def test_a_turn_with_an_interval_plays_in_every_kth_round(outputs):
-    training.train(settings_of("model.every.generator=4"))
+    start.train(settings_of("model.every.generator=4"))
     rows = list(csv.DictReader((outputs / "run" / "metrics.csv").open()))
     played = [row["generator/adversarial"] != "" for row in rows]
     assert played == [False, True] * 5  # windows of two rounds; the generator plays in rounds 4, 8, ...
@@ -86,7 +87,7 @@ def test_a_turn_with_an_interval_plays_in_every_kth_round(outputs):
 
 def test_a_lazy_penalty_counts_the_plays_of_its_turn(outputs):
     lazy = "{_target_: ganctl.losses.regularizers.R1, weight: 1.0, every: 2}"
-    training.train(settings_of("model.every.discriminator=4", f"loss.penalties=[{lazy}]", "trainer.log_every=1"))
+    start.train(settings_of("model.every.discriminator=4", f"loss.penalties=[{lazy}]", "trainer.log_every=1"))
     rows = list(csv.DictReader((outputs / "run" / "metrics.csv").open()))
     played = [bool(row["discriminator/adversarial"]) for row in rows]
     penalised = [number for number, row in enumerate(rows) if row.get("discriminator/R1")]
@@ -97,12 +98,12 @@ def test_a_lazy_penalty_counts_the_plays_of_its_turn(outputs):
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, INTERRUPTED), (signal.SIGTERM, TERMINATED)])
 def test_a_signal_finishes_the_round_saves_and_says_how_to_go_on(number, code, outputs):
     with pytest.raises(Stopped, match=r"after 56 images and saved; continue with: ganctl train resume=.*run") as end:
-        training.train(settings_of(), callbacks=[After(6, lambda _: os.kill(os.getpid(), number))])
+        start.train(settings_of(), callbacks=[After(6, lambda _: os.kill(os.getpid(), number))])
     assert end.value.exit_code == code
-    run = runs.Run(outputs / "run")
-    assert (runs.read_status(run).state, runs.read_status(run).images_seen) == ("interrupted", 56)
+    run = store.Run(outputs / "run")
+    assert (store.read_status(run).state, store.read_status(run).images_seen) == ("interrupted", 56)
     assert checkpoint.load(run.checkpoints / "last.ckpt")["rounds"] == 7
-    assert training.resume(run, recheck(runs.read_config(run)))["rounds"] == 20
+    assert start.resume(run, recheck(store.read_config(run)))["rounds"] == 20
 
 
 def poison(module: Any) -> None:
@@ -112,10 +113,10 @@ def poison(module: Any) -> None:
 
 def test_a_number_that_is_not_finite_stops_training_and_keeps_the_last_good_checkpoint(outputs):
     with pytest.raises(NotFinite, match=r"round 14: .* in the .*'s turn is nan.*model\.optimizers\.\w+\.lr") as end:
-        training.train(settings_of(), callbacks=[After(12, poison)])
+        start.train(settings_of(), callbacks=[After(12, poison)])
     assert end.value.exit_code == NOT_FINITE
-    run = runs.Run(outputs / "run")
-    assert runs.read_status(run).state == "not finite"
+    run = store.Run(outputs / "run")
+    assert store.read_status(run).state == "not finite"
     good = checkpoint.load_newest_good(run).content
     assert good["rounds"] == 10
     assert all(value.isfinite().all() for value in good["game"].values() if value.is_floating_point())
@@ -124,7 +125,7 @@ def test_a_number_that_is_not_finite_stops_training_and_keeps_the_last_good_chec
 def test_poisoned_weights_are_never_saved(outputs):
     """Between two readings of the losses, right before a checkpoint."""
     with pytest.raises(NotFinite, match=r"round 10: "):
-        training.train(settings_of("trainer.log_every=50", "sample_every=null"), callbacks=[Poisoned(9)])
+        start.train(settings_of("trainer.log_every=50", "sample_every=null"), callbacks=[Poisoned(9)])
     assert not (outputs / "run" / "checkpoints" / "last.ckpt").exists()
 
 
@@ -140,17 +141,17 @@ class Poisoned(pl.Callback):
 
 
 def test_a_run_in_use_is_refused(outputs):
-    training.train(settings_of())
-    run = runs.Run(outputs / "run")
+    start.train(settings_of())
+    run = store.Run(outputs / "run")
     with run.lock(), pytest.raises(UserError, match="in use by process"):
-        training.resume(run, recheck(runs.read_config(run)))
+        start.resume(run, recheck(store.read_config(run)))
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="has a GPU")
 @pytest.mark.parametrize("device", ["cuda", "[0,2]", "idle"])
 def test_a_gpu_asked_for_and_none_there_leaves_nothing(device, outputs):
     with pytest.raises(UserError, match="shows no NVIDIA GPU; set device=auto or device=cpu"):
-        training.train(settings_of(f"device={device}"))
+        start.train(settings_of(f"device={device}"))
     assert not outputs.exists()
 
 
@@ -162,18 +163,18 @@ def test_data_that_cannot_be_opened_leaves_nothing(outputs, tmp_path):
     data = ["dataset=folder", f"dataset.root={pictures}", "dataset.size=8"]
     settings = prepare(compose(["model=gan", *data, f"batch_size={BATCH}", "device=cpu"]))
     with pytest.raises(UserError, match="not one readable picture"):
-        training.train(settings)
+        start.train(settings)
     assert not outputs.exists()
 
 
 def test_longer_than_before(outputs):
-    training.train(settings_of())
-    run = runs.Run(outputs / "run")
-    assert training.resume(run, recheck(runs.read_config(run), ["images=240"]))["images_seen"] == 240
+    start.train(settings_of())
+    run = store.Run(outputs / "run")
+    assert start.resume(run, recheck(store.read_config(run), ["images=240"]))["images_seen"] == 240
 
 
 def test_dry_run_tells_and_leaves_nothing(outputs, capsys):
-    training.dry_run(settings_of())
+    start.dry_run(settings_of())
     told = capsys.readouterr().out
     assert "MLPGenerator, 2,704 parameters" in told  # 100*16 + 16 in, 16*64 + 64 out
     assert "memory     about" in told

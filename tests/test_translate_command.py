@@ -11,14 +11,16 @@ from picture_samples import encoded, photo, plain
 from PIL import Image
 
 import ganctl
-from ganctl import checkpoint, cli, picturefiles, runs
-from ganctl.config import compose, prepare
+from ganctl import cli
+from ganctl.config.preparation import compose, prepare
 from ganctl.ema import Average
 from ganctl.errors import UserError
 from ganctl.games.game import Task
-from ganctl.parts import game_of
-from ganctl.picturefiles import Inputs, Picture, batches, png_names, process
-from ganctl.translating import through
+from ganctl.runs import checkpoint, store
+from ganctl.trained import picturefiles
+from ganctl.trained.picturefiles import Inputs, Picture, batches, png_names, process
+from ganctl.trained.translating import through
+from ganctl.training.parts import game_of
 
 SMALL = ["dataset.shape=[3,16,16]", "batch_size=4", "model.width=4", "model.critic_width=4"]
 
@@ -30,7 +32,7 @@ def make_run(outputs: Path, name: str, *overrides: str) -> None:
     game = game_of(settings)
     average = Average()
     average.follow(game)
-    run = runs.create(outputs, name, settings, settings["choices"], images=640)
+    run = store.create(outputs, name, settings, settings["choices"], images=640)
     content = {"images_seen": 640, "config": settings, "game": game.state_dict(), "average": average.state_dict()}
     checkpoint.save(run.checkpoints / "last.ckpt", content)
 
@@ -45,7 +47,7 @@ def outputs(tmp_path_factory) -> Path:
     game = game_of(prepared := prepare(compose(settings)))
     average = Average()
     average.follow(game)
-    run = runs.create(folder, "noise", prepared, prepared["choices"], images=640)
+    run = store.create(folder, "noise", prepared, prepared["choices"], images=640)
     content = {"images_seen": 1, "config": prepared, "game": game.state_dict(), "average": average.state_dict()}
     checkpoint.save(run.checkpoints / "last.ckpt", content)
     return folder

@@ -13,7 +13,7 @@ from untrained_runs import make_run
 from ganctl.cli import main
 from ganctl.errors import UserError
 from ganctl.games.game import Task
-from ganctl.translating import Interpreter, load_translator
+from ganctl.trained.translating import Interpreter, load_translator
 
 SMALL = ("model.width=4", "model.blocks=1", "device=cpu", "batch_size=2", "images=640")
 

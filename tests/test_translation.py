@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganctl.config import compose, prepare
+from ganctl.config.preparation import compose, prepare
 from ganctl.data.batch import Pairs
 from ganctl.errors import UserError
 from ganctl.games.game import Clock, Task
@@ -16,8 +16,8 @@ from ganctl.losses.regularizers import R1
 from ganctl.networks.augment import Augment, NoAugment
 from ganctl.networks.interfaces import Discriminator, Translator
 from ganctl.networks.patch import PatchDiscriminator
-from ganctl.plan import plan
 from ganctl.schedules import Linear
+from ganctl.training.plan import plan
 
 BOTH = frozenset(("discriminator", "generator"))
 START = Clock(0, 0)

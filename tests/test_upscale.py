@@ -11,11 +11,12 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import conv2d, interpolate
 
-from ganctl import cli, training
-from ganctl.config import compose, prepare
+from ganctl import cli
+from ganctl.config.preparation import compose, prepare
 from ganctl.networks.srresnet import SRResNet
-from ganctl.tiling import spans, tiled
-from ganctl.translating import load_translator
+from ganctl.trained.tiling import spans, tiled
+from ganctl.trained.translating import load_translator
+from ganctl.training import start
 
 
 def blurred(image: Tensor) -> Tensor:
@@ -73,7 +74,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     words += ["images=8", "batch_size=4", "device=cpu", "precision=32", "trainer.preview=2", "name=first"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GANCTL_OUTPUTS", str(outputs))
-        training.train(prepare(compose(words)))
+        start.train(prepare(compose(words)))
     return outputs / "first"
 
 
@@ -154,7 +155,7 @@ def test_a_run_that_does_not_enlarge_is_refused(
 ) -> None:
     monkeypatch.setenv("GANCTL_OUTPUTS", str(tmp_path / "outputs"))
     words = ["model=pix2pix", "dataset=random_pairs", "dataset.shape=[3,16,16]", "images=4", "batch_size=4"]
-    training.train(prepare(compose([*words, "device=cpu", "precision=32", "name=other", "model.width=4"])))
+    start.train(prepare(compose([*words, "device=cpu", "precision=32", "name=other", "model.width=4"])))
     assert upscale(run="other", in_=photos, out=tmp_path / "larger") == 2
     said = capsys.readouterr().err
     assert "does not enlarge pictures; make its pictures with ganctl translate" in said

@@ -4,20 +4,20 @@ from pathlib import Path
 
 import torch
 
-from ganctl import checkpoint, runs
-from ganctl.config import compose, prepare
+from ganctl.config.preparation import compose, prepare
 from ganctl.ema import Average
-from ganctl.parts import game_of
+from ganctl.runs import checkpoint, store
+from ganctl.training.parts import game_of
 
 
-def make_run(outputs: Path, name: str, *overrides: str) -> runs.Run:
+def make_run(outputs: Path, name: str, *overrides: str) -> store.Run:
     """A finished-looking run of these overrides; the average is the game as it is."""
     settings = prepare(compose([*overrides]))
     torch.manual_seed(0)
     game = game_of(settings)
     average = Average()
     average.follow(game)
-    run = runs.create(outputs, name, settings, settings["choices"], images=640)
+    run = store.create(outputs, name, settings, settings["choices"], images=640)
     content = {"images_seen": 640, "config": settings, "game": game.state_dict(), "average": average.state_dict()}
     checkpoint.save(run.checkpoints / "last.ckpt", content)
     return run

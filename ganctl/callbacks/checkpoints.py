@@ -6,12 +6,12 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
-from ganctl import checkpoint
 from ganctl.callbacks.pace import crossed
 from ganctl.errors import NotFinite
 from ganctl.module import GameModule
-from ganctl.runs import Run, numbered_path, prune
-from ganctl.state import capture, moved, own
+from ganctl.runs import checkpoint
+from ganctl.runs.store import Run, numbered_path, prune
+from ganctl.training.state import capture, moved, own
 
 
 class Checkpoints(pl.Callback):

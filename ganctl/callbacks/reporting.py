@@ -6,7 +6,7 @@ from typing import Any
 import pytorch_lightning as pl
 
 from ganctl.module import GameModule
-from ganctl.runs import Run, read_status, update_status
+from ganctl.runs.store import Run, read_status, update_status
 
 EVERY_SECONDS = 5.0
 

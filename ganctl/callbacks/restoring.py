@@ -5,9 +5,9 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from ganctl import group
 from ganctl.module import GameModule
-from ganctl.state import of_rank, restore, restore_random_states
+from ganctl.training import group
+from ganctl.training.state import of_rank, restore, restore_random_states
 
 
 class Restoring(pl.Callback):

@@ -10,7 +10,7 @@ from ganctl.errors import OK, UserError
 
 if TYPE_CHECKING:
     from ganctl.reports.record import Record
-    from ganctl.runs import Run
+    from ganctl.runs.store import Run
 
 EVALUATIONS = 5  # of each run that is trained here, unless evaluate_every= says otherwise
 ENDLESS = "evaluate_every=25k"  # where minutes= ends the runs
@@ -62,7 +62,7 @@ def run(argv: list[str]) -> int:
 
 def train_and_compare(settings: Sequence[str], config_dirs: Sequence[str], arguments: Arguments) -> int:
     """A sweep, and then its runs side by side."""
-    from ganctl.composition import combinations
+    from ganctl.config.composition import combinations
     from ganctl.sweeps.launch import split
     from ganctl.sweeps.many import play_many
 
@@ -82,7 +82,7 @@ def train_and_compare(settings: Sequence[str], config_dirs: Sequence[str], argum
 
 def evaluations(settings: Sequence[str]) -> list[str]:
     """How often the runs are scored, where the user did not say."""
-    from ganctl.schema import quantity
+    from ganctl.config.schema import quantity
 
     given = dict(word.lstrip("+").partition("=")[::2] for word in settings)
     if "evaluate_every" in given:
@@ -98,15 +98,15 @@ def evaluations(settings: Sequence[str]) -> list[str]:
 
 def records_of(selectors: Sequence[str]) -> list["Record"]:
     """The runs that are meant, each once. Raises UserError naming every word that is none."""
-    from ganctl import runs
     from ganctl.reports.record import record
+    from ganctl.runs import store
 
     found: list[Run] = []
     mistakes: list[str] = []
     for selector in selectors:
         try:
             found += (
-                inside(sweep) if (sweep := sweep_folder(selector)) else [runs.find(selector, needs_checkpoint=False)]
+                inside(sweep) if (sweep := sweep_folder(selector)) else [store.find(selector, needs_checkpoint=False)]
             )
         except UserError as error:
             mistakes += error.mistakes
@@ -123,14 +123,14 @@ def records_of(selectors: Sequence[str]) -> list["Record"]:
 
 def is_there(word: str) -> bool:
     """Whether the word is a place in spite of its `=`, as the runs of a sweep are called."""
-    from ganctl.runs import outputs_root, places
+    from ganctl.runs.store import outputs_root, places
 
     return bool(places(word, outputs_root()))
 
 
 def sweep_folder(selector: str) -> Path | None:
     """The folder of a sweep, where the word names one."""
-    from ganctl.runs import outputs_root, places, run_around
+    from ganctl.runs.store import outputs_root, places, run_around
 
     there = [path for path in places(selector, outputs_root()) if path.is_dir() and run_around(path) is None]
     return next((path for path in there if inside(path)), None)
@@ -138,21 +138,21 @@ def sweep_folder(selector: str) -> Path | None:
 
 def inside(folder: Path) -> list["Run"]:
     """The runs of a sweep, in the order of their names."""
-    from ganctl.runs import runs_at
+    from ganctl.runs.store import runs_at
 
     return sorted(runs_at(folder), key=lambda run: run.name)
 
 
 def compare(records: Sequence["Record"], arguments: Arguments) -> int:
     """The table, the CSV and the page."""
-    from ganctl.atomic import write_text
     from ganctl.reports.files import comparison_place, page_place, write_page
     from ganctl.reports.groups import demand_same_data, grouped
     from ganctl.reports.page import page
     from ganctl.reports.record import record
     from ganctl.reports.scoring import remarks
     from ganctl.reports.table import csv_text, print_table, table_of
-    from ganctl.runs import checkpoint_path
+    from ganctl.runs.atomic import write_text
+    from ganctl.runs.store import checkpoint_path
 
     demand_same_data(records)
     for each in records if arguments.ckpt != "last" else ():
@@ -176,8 +176,8 @@ def compare(records: Sequence["Record"], arguments: Arguments) -> int:
 def evaluate_all(records: Sequence["Record"], arguments: Arguments) -> None:
     """Score each run's checkpoint under one set of conditions."""
     from ganctl.commands.evaluate import told
-    from ganctl.evaluating import evaluate
     from ganctl.metrics.panels import Wanted
+    from ganctl.trained.evaluating import evaluate
 
     with told():
         for each in records:

@@ -7,8 +7,8 @@ from importlib import import_module
 from itertools import pairwise
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from ganctl import confdir, conftree
 from ganctl.commands.arguments import option, parse, typed
+from ganctl.config import confdir, conftree
 
 BASH = r"""# bash: put  eval "$(ganctl completion bash)"  in ~/.bashrc
 _ganctl() {
@@ -105,7 +105,7 @@ def values(name: str, kind: Any) -> list[str]:
 
 def run_names() -> list[str]:
     """The runs under outputs/, as they are typed."""
-    from ganctl.runs import all_runs
+    from ganctl.runs.store import all_runs
 
     return [str(run.folder) for run in all_runs()]
 

@@ -26,8 +26,8 @@ class Arguments:
 def run(argv: list[str]) -> int:
     """Print the verdict. Returns the exit code, 0 for every verdict."""
     arguments = parse(Arguments, argv, "doctor")
-    from ganctl.diagnosing import diagnosed, examined
-    from ganctl.runs import find, read_status
+    from ganctl.runs.store import find, read_status
+    from ganctl.trained.diagnosing import diagnosed, examined
 
     found = find(arguments.run, needs_checkpoint=False)
     history = [] if arguments.fresh else diagnosed(found)

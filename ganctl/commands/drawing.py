@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ganctl.errors import UserError
 from ganctl.pictures import grid, save_picture, to_bytes
-from ganctl.runs import Run
+from ganctl.runs.store import Run
 
 Format = Literal["grid", "files", "npz"]
 ENDINGS = {"grid": ".png", "npz": ".npz", "files": ""}

@@ -11,9 +11,9 @@ from ganctl.commands.arguments import option, parse
 from ganctl.metrics import keys
 
 if TYPE_CHECKING:
-    from ganctl.evaluating import Evaluated
     from ganctl.metrics.contract import Score
     from ganctl.metrics.evaluation import Evaluation
+    from ganctl.trained.evaluating import Evaluated
 
 BAR = 24  # characters of the longest bar of a histogram
 MOST_CLASSES = 30  # shown one a line
@@ -55,8 +55,8 @@ def run(argv: list[str]) -> int:
     arguments = parse(Arguments, argv, "evaluate")
     names, extractor = keys.with_papers_names(arguments.metrics, arguments.extractor)
     metrics = keys.parse(names)
-    from ganctl.evaluating import evaluate
     from ganctl.metrics.panels import Wanted
+    from ganctl.trained.evaluating import evaluate
 
     wanted = Wanted(
         metrics=metrics,

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ganctl import confdir, conftree
 from ganctl.commands.arguments import option, parse
+from ganctl.config import confdir, conftree
 from ganctl.errors import UserError
 from ganctl.nearest import hint
 

@@ -8,7 +8,7 @@ from ganctl.commands.arguments import option, parse
 from ganctl.errors import UserError
 
 if TYPE_CHECKING:
-    from ganctl.translating import Interpreter
+    from ganctl.trained.translating import Interpreter
 
 
 @dataclass

@@ -23,11 +23,11 @@ class Arguments:
 def run(argv: list[str]) -> int:
     """Write the page; prints where. Returns the exit code."""
     arguments = parse(Arguments, argv, "report")
-    from ganctl import runs
+    from ganctl.runs import store
 
-    found = runs.find(arguments.run, needs_checkpoint=False)
+    found = store.find(arguments.run, needs_checkpoint=False)
     if arguments.ckpt != "last":
-        runs.checkpoint_path(found, arguments.ckpt)
+        store.checkpoint_path(found, arguments.ckpt)
     from ganctl.reports.files import page_place, write_page
     from ganctl.reports.groups import grouped
     from ganctl.reports.page import page

@@ -7,10 +7,10 @@ from datetime import datetime
 from pathlib import Path
 
 from ganctl.errors import UserError
-from ganctl.figures import last_figures, last_scores, telling
 from ganctl.metrics.contract import Contract, Score
 from ganctl.nearest import hint
-from ganctl.runs import Run, Status, all_runs, outputs_root, read_status
+from ganctl.runs.figures import last_figures, last_scores, telling
+from ganctl.runs.store import Run, Status, all_runs, outputs_root, read_status
 
 COLUMNS = ("run", "state", "model", "dataset", "images", "time", "last figures")
 

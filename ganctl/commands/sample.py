@@ -9,7 +9,7 @@ from ganctl.commands.arguments import option, parse
 from ganctl.errors import GanctlError
 
 if TYPE_CHECKING:
-    from ganctl.sampling import Sampler
+    from ganctl.trained.sampling import Sampler
 
 EACH, PER_CLASS, TOGETHER = "each", 8, 64
 TITLE = 60  # characters of a caption in a file's name
@@ -45,7 +45,7 @@ def run(argv: list[str]) -> int:
     """Draw and write; prints where. Returns the exit code."""
     arguments = parse(Arguments, argv, "sample")
     from ganctl.commands import drawing
-    from ganctl.sampling import load
+    from ganctl.trained.sampling import load
 
     path = drawing.asked_place(arguments.out, arguments.format) if arguments.out else None
     device: Any = int(arguments.device) if arguments.device.isdigit() else arguments.device

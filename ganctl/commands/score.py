@@ -8,7 +8,7 @@ from ganctl.commands.arguments import option, parse
 from ganctl.errors import GanctlError, UserError
 
 if TYPE_CHECKING:
-    from ganctl.scoring import Scored
+    from ganctl.trained.scoring import Scored
 
 TABLE, SHEET = "scores.csv", "highest.png"
 MOST_CLASSES = 30  # told one a line
@@ -43,9 +43,9 @@ def run(argv: list[str]) -> int:
     """Score and write; prints the AUROC where it is known, and where the files are. Returns the exit code."""
     arguments = parse(Arguments, argv, "score")
     from ganctl.commands.evaluate import told
-    from ganctl.inversion import Search
-    from ganctl.runs import find_checkpoint
-    from ganctl.scoring import score
+    from ganctl.runs.store import find_checkpoint
+    from ganctl.trained.inversion import Search
+    from ganctl.trained.scoring import score
 
     checkpoint = find_checkpoint(arguments.run, arguments.ckpt)
     folder = asked_place(arguments.out) if arguments.out else free_place(checkpoint, arguments.in_)
@@ -86,7 +86,7 @@ def asked_place(out: str) -> Path:
 
 def free_place(checkpoint: Path, pictures: str) -> Path:
     """A name in scored/ of the checkpoint's run (or beside a checkpoint outside any run) that nothing has yet."""
-    from ganctl.runs import run_around
+    from ganctl.runs.store import run_around
 
     run = run_around(checkpoint)
     folder = (run.folder if run else checkpoint.parent) / "scored"

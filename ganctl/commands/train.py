@@ -102,7 +102,7 @@ def show_config(line: Line) -> int:
     """Print the composed YAML, interpolations as they are written."""
     from omegaconf import OmegaConf
 
-    from ganctl.config import compose
+    from ganctl.config.preparation import compose
 
     composed = compose(line.overrides, line.config_dirs)
     if composed.mistakes:
@@ -113,15 +113,15 @@ def show_config(line: Line) -> int:
 
 def train(line: Line) -> int:
     """One run from the first image on; with dry_run=true only its plan."""
-    from ganctl.config import compose, prepare
+    from ganctl.config.preparation import compose, prepare
 
     settings = prepare(compose(line.overrides, line.config_dirs))
-    from ganctl import training
+    from ganctl.training import start
 
     if settings["dry_run"]:
-        training.dry_run(settings)
+        start.dry_run(settings)
     else:
-        conclude(training.train(settings))
+        conclude(start.train(settings))
     return OK
 
 
@@ -135,21 +135,21 @@ def resume(line: Line) -> int:
         mistakes.append(f"resume: given {len(line.resumes)} times; give it once")
     if mistakes:
         raise UserError(*mistakes)
-    from ganctl import runs
+    from ganctl.runs import store
 
-    run = runs.find(line.resumes[0])
+    run = store.find(line.resumes[0])
     changes = [word for word in line.overrides if not word.startswith("resume=")]
-    from ganctl import training
-    from ganctl.config import recheck
+    from ganctl.config.preparation import recheck
+    from ganctl.training import start
 
-    settings = recheck(runs.read_config(run), changes)
-    conclude(training.resume(run, settings))
+    settings = recheck(store.read_config(run), changes)
+    conclude(start.resume(run, settings))
     return OK
 
 
 def is_search(selector: str) -> bool:
     """Whether the word names the folder of a search."""
-    from ganctl.runs import outputs_root, places
+    from ganctl.runs.store import outputs_root, places
     from ganctl.sweeps.study import FILE
 
     return any((path / FILE).is_file() for path in places(selector, outputs_root()))
@@ -157,7 +157,7 @@ def is_search(selector: str) -> bool:
 
 def go_on_searching(line: Line) -> int:
     """Continue a search in its folder: what was interrupted, then what is missing."""
-    from ganctl.runs import outputs_root, places
+    from ganctl.runs.store import outputs_root, places
     from ganctl.sweeps.search import go_on
     from ganctl.sweeps.study import FILE
 

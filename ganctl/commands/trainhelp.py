@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import fields
 from textwrap import fill
 
-from ganctl import confdir, conftree
-from ganctl.schema import TrainConfig, rules
+from ganctl.config import confdir, conftree
+from ganctl.config.schema import TrainConfig, rules
 
 GROUPS = ("model", "dataset", "loss", "augment")  # the others hold details
 COMMON = (

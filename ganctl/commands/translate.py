@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from ganctl.picturefiles import Make, Report
-    from ganctl.translating import Interpreter
+    from ganctl.trained.picturefiles import Make, Report
+    from ganctl.trained.translating import Interpreter
 
 TILE = 256  # pixels of a side
 TOLD = 10  # skipped files that are named
@@ -49,8 +49,8 @@ def run(argv: list[str]) -> int:
 
 def carry_out(arguments: Arguments, command: str, demand: "Callable[[Interpreter], None]" = lambda _: None) -> int:
     """The work of `command`; `demand` raises UserError for runs that it is not about."""
-    from ganctl import picturefiles
-    from ganctl.translating import load_translator
+    from ganctl.trained import picturefiles
+    from ganctl.trained.translating import load_translator
 
     inputs = picturefiles.inputs_at(arguments.in_)
     outputs = picturefiles.outputs_at(arguments.out, inputs, overwrite=arguments.overwrite)
@@ -72,7 +72,7 @@ def carry_out(arguments: Arguments, command: str, demand: "Callable[[Interpreter
 
 def maker(translator: "Interpreter", arguments: Arguments) -> "Make":
     """What is done to each batch of pictures."""
-    from ganctl.translating import through
+    from ganctl.trained.translating import through
 
     def make(image: "Tensor") -> "Tensor":
         return translator.translate(image, arguments.direction, arguments.target, arguments.batch_size, arguments.tile)

@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ganctl.atomic import write_text
 from ganctl.doctor.advice import Advice
 from ganctl.doctor.rules import Verdict
 from ganctl.doctor.signals import Facts, Signals, plain
+from ganctl.runs.atomic import write_text
 
 FILE = "diagnosis.jsonl"
 

@@ -14,7 +14,6 @@ from ganctl.data.crops import Crops
 from ganctl.data.dataset import Table
 from ganctl.errors import NotFinite, UserError
 from ganctl.games.game import Game, Task, Translating
-from ganctl.loading import repeatable
 from ganctl.metrics.baselines import Compared, baseline, means_of, whole_bytes
 from ganctl.metrics.contract import Contract, Score, library_versions
 from ganctl.metrics.evaluation import Evaluation
@@ -33,6 +32,7 @@ from ganctl.metrics.pairs import (
     ssim,
 )
 from ganctl.pictures import grid, to_bytes
+from ganctl.trained.loading import repeatable
 
 log = logging.getLogger("ganctl")
 BATCH, SEED = 16, 0

@@ -10,11 +10,11 @@ from torch import Tensor
 from ganctl.data.batch import Captioned
 from ganctl.errors import NotFinite
 from ganctl.games.game import Generative, Wish
-from ganctl.loading import repeatable
 from ganctl.metrics.extractors import Extractor, Features, finite
 from ganctl.metrics.isolation import isolated
 from ganctl.metrics.random_features import SIDE, shrink
 from ganctl.pictures import to_bytes
+from ganctl.trained.loading import repeatable
 
 BATCH = 250  # samples drawn at once
 Batches = Iterable[tuple[Tensor, Tensor | None]]

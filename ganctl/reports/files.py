@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from ganctl.atomic import write_text
 from ganctl.errors import GanctlError, UserError
 from ganctl.reports.record import Record
-from ganctl.runs import outputs_root
+from ganctl.runs.atomic import write_text
+from ganctl.runs.store import outputs_root
 
 ENDING = ".html"
 

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ganctl import sampling
-from ganctl.build import build
+from ganctl.building.build import build
 from ganctl.data.dataset import Dataset
 from ganctl.data.points import Points
 from ganctl.errors import GanctlError
 from ganctl.metrics.points import COUNT, scatter
 from ganctl.pictures import grid
 from ganctl.reports.record import Record
+from ganctl.trained import sampling
 
 SAMPLES, COLUMNS = 32, 8
 MOST_CLASSES = 10  # shown a column each

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from ganctl.errors import GanctlError, UserError
-from ganctl.figures import number
 from ganctl.metrics.evaluation import FILE, Evaluation, read
 from ganctl.metrics.panels import name_of
-from ganctl.runs import Run, Status, available, outputs_root, read_config, read_result, read_status
+from ganctl.runs.figures import number
+from ganctl.runs.store import Run, Status, available, outputs_root, read_config, read_result, read_status
 
 DIAGNOSES = "diagnosis.jsonl"
 NEEDED = ("model", "dataset", "description", "seed")
@@ -91,8 +91,8 @@ class Record:
         stored = self.result.get("parameters")
         if isinstance(stored, dict):
             return stored
-        from ganctl.parts import game_of
-        from ganctl.weightless import weightless
+        from ganctl.building.weightless import weightless
+        from ganctl.training.parts import game_of
 
         try:
             with weightless():

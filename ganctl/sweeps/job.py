@@ -7,9 +7,9 @@ from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 
-from ganctl.config import compose, prepare
+from ganctl.config.preparation import compose, prepare
 from ganctl.errors import TERMINATED
-from ganctl.figures import TELLING
+from ganctl.runs.figures import TELLING
 from ganctl.sweeps.plan import Plan, title
 from ganctl.sweeps.process import ignore_ctrl_c
 from ganctl.sweeps.run import Abandoned, Gpu, Settings, made, outcome, played, reported

@@ -14,11 +14,13 @@ import hydra
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf.errors import OmegaConfBaseException
 
-from ganctl import confdir, conftree, gpulock, runs
-from ganctl.composition import composition_error, hydra_session
-from ganctl.config import combinations, compose, prepare, register
+from ganctl.config import confdir, conftree
+from ganctl.config.composition import composition_error, hydra_session
+from ganctl.config.preparation import combinations, compose, prepare, register
 from ganctl.errors import FAILED, INTERRUPTED, OK, TERMINATED, UserError
 from ganctl.nearest import hint
+from ganctl.runs import store
+from ganctl.sweeps import gpulock
 from ganctl.sweeps.job import play_one
 from ganctl.sweeps.plan import Plan, swept_keys, title
 from ganctl.sweeps.table import FINISHED, Row, print_table, rows_of, shown, write_table
@@ -132,8 +134,8 @@ def mistakes_of_hydra(overrides: Sequence[str], config_dirs: Sequence[str]) -> l
 
 def sweep_folder(name: str | None) -> Path:
     """A new folder for the sweep: the name given, or one made of the time."""
-    outputs = runs.outputs_root().absolute()
-    return runs.new_folder(outputs, name) if name else runs.new_titled_folder(outputs, {"model": "sweep"})
+    outputs = store.outputs_root().absolute()
+    return store.new_folder(outputs, name) if name else store.new_titled_folder(outputs, {"model": "sweep"})
 
 
 def forced(word: str, config_dirs: Sequence[str]) -> str:

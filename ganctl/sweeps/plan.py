@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from ganctl.atomic import write_text
+from ganctl.runs.atomic import write_text
 from ganctl.sweeps.space import Dimension
 
 PLAN, STOP = ".plan.json", ".stop"

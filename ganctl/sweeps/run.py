@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ganctl import gpulock, runs
+from ganctl.config.schema import quantity
 from ganctl.errors import INTERRUPTED, NOT_FINITE, OK, TERMINATED, GanctlError
-from ganctl.figures import last_figures
-from ganctl.runs import Run
-from ganctl.schema import quantity
+from ganctl.runs import store
+from ganctl.runs.figures import last_figures
+from ganctl.runs.store import Run
+from ganctl.sweeps import gpulock
 from ganctl.sweeps.plan import Plan
 from ganctl.sweeps.process import play_apart
 from ganctl.sweeps.table import FINISHED, INTERRUPTED_RUN, NOT_STARTED, Row, add_row, minutes, shown
@@ -80,7 +81,7 @@ def own_gpu(device: Any, plan: Plan) -> Iterator[Gpu]:
 def made(plan: Plan, row: Row, settings: Settings) -> Run:
     """The run's folder, named by its number and what makes it what it is."""
     name = f"{row.number:0{len(str(plan.count))}d}-{row.overrides}".replace("/", "_")[:LONGEST_NAME].strip(" .")
-    return runs.create(
+    return store.create(
         shown(plan.place), name, dict(settings), settings["choices"], images=quantity(settings["images"])
     )
 
@@ -92,7 +93,7 @@ def played(row: Row, run: Run, gpu: Gpu, alone: bool, signals: Callable[[], Sequ
     return replace(
         row,
         status=STATUS.get(code, f"killed by signal {-code}" if code < 0 else "failed"),
-        images_seen=runs.read_status(run).images_seen,
+        images_seen=store.read_status(run).images_seen,
         seconds=round(time.monotonic() - began, 1),
         folder=str(run.folder),
         reason="" if code == OK else told,

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ganctl import confdir
-from ganctl.config import compose, prepare
+from ganctl.config import confdir
+from ganctl.config.preparation import compose, prepare
+from ganctl.config.schema import quantity
 from ganctl.errors import FAILED, OK, UserError
 from ganctl.metrics.keys import LOWER_IS_BETTER, NAMES
 from ganctl.nearest import hint, told
-from ganctl.schema import quantity
 from ganctl.sweeps.job import TRIAL
 from ganctl.sweeps.launch import Done, forced, gpus_here, is_true, launch, mistakes_of_hydra, split, sweep_folder, taken
 from ganctl.sweeps.plan import STOP, Plan, Search

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ganctl.overrides import parsed
+from ganctl.config.overrides import parsed
 
 WHOLE = re.compile(r"interval\(\s*-?\d+\s*,\s*-?\d+\s*\)")
 FAR = 10.0  # times: ends so far apart are searched by their logarithm

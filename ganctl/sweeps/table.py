@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from ganctl.atomic import write_text
-from ganctl.figures import telling
+from ganctl.runs.atomic import write_text
+from ganctl.runs.figures import telling
 
 JOURNAL, TABLE = ".rows.jsonl", "sweep.csv"
 FINISHED, NOT_STARTED, INTERRUPTED_RUN = "finished", "not started", "interrupted"

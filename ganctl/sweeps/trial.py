@@ -5,9 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ganctl import runs
-from ganctl.config import compose, prepare
-from ganctl.schema import quantity
+from ganctl.config.preparation import compose, prepare
+from ganctl.config.schema import quantity
+from ganctl.runs import store
 from ganctl.sweeps.plan import Plan, Search, title
 from ganctl.sweeps.referee import Referee
 from ganctl.sweeps.run import Gpu, made, outcome, played, reported
@@ -55,7 +55,7 @@ def trial_outcome(plan: Plan, row: Row, trial: "Trial", asked: Sequence[str], al
 
     def play(wanted: dict[str, Any], gpu: Gpu) -> Row:
         if FOLDER in trial.user_attrs:
-            run = runs.Run(Path(trial.user_attrs[FOLDER]))
+            run = store.Run(Path(trial.user_attrs[FOLDER]))
         else:
             run = made(plan, row, wanted)
             trial.set_user_attr(FOLDER, str(run.folder.absolute()))

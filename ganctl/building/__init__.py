@@ -1,0 +1,1 @@
+"""From `_target_` to objects, of trusted classes only."""

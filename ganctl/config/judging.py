@@ -1,0 +1,151 @@
+"""Whether a resolved config can be played: every component, size, label, turn and optimizer, all mistakes at once."""
+
+import inspect
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from ganctl.building.annotations import shown
+from ganctl.building.build import TARGET, build, check, trial
+from ganctl.building.components import resolve
+from ganctl.building.weightless import weightless
+from ganctl.data.batch import Tensors
+from ganctl.data.dataset import Dataset, Description
+from ganctl.ema import Average
+from ganctl.errors import UserError
+from ganctl.games.game import Game
+from ganctl.nearest import hint
+from ganctl.schedules import Linear, Schedule
+
+Config = dict[str, Any]
+NEEDED = ("game", "optimizers", "average")
+OPTIONAL = ("every", "schedules")
+BETAS = ("beta1", "beta2")  # names of a schedule for the two halves of Adam's `betas`
+
+
+def describe(node: Any, plugins: Sequence[str], mistakes: list[str]) -> Description | None:
+    """What the dataset is, from a look at the disk; None where it cannot be known."""
+    try:
+        dataset: Dataset = build(node, Dataset, "dataset", plugins)
+        return dataset.describe()
+    except UserError as error:
+        mistakes += error.mistakes
+    except (ValueError, OSError) as error:
+        mistakes.append(f"dataset: {error}")
+    return None
+
+
+def kinds(game: Any, dataset: Any, plugins: Sequence[str]) -> tuple[type[Tensors], type[Tensors]] | None:
+    """What batches the game takes and the dataset deals; None where that cannot be known, which is told elsewhere."""
+    try:
+        player: Any = resolve(game[TARGET], (Game,), plugins)
+        dealer: Any = resolve(dataset[TARGET], (Dataset,), plugins)
+    except (ValueError, KeyError, TypeError):
+        return None
+    return player.batches, dealer.batches
+
+
+def judge(model: Config, plugins: Sequence[str], *, sizes_known: bool) -> list[str]:
+    """Mistakes of the group `model`, resolved. Unless the dataset's sizes are known, nothing is built."""
+    mistakes: list[str] = []
+    for name in (*NEEDED, *OPTIONAL):
+        if not isinstance(model.get(name), dict):
+            mistakes.append(f"model.{name}: {shown(model.get(name))} is not a mapping; see conf/model/dcgan.yaml")
+    if mistakes:
+        return mistakes
+    if sizes_known:
+        turns = _turns(model["game"], plugins, mistakes)
+    else:
+        turns, mistakes = None, check(model["game"], Game, "model.game", plugins)
+    mistakes += _about_turns(model, turns)
+    for turn, node in model["optimizers"].items():
+        mistakes += _optimizer(node, f"model.optimizers.{turn}", plugins)[1]
+    mistakes += _about_schedules(model, plugins)
+    return mistakes + _tried({"_target_": "ganctl.ema.Average", **model["average"]}, Average, "model.average", plugins)
+
+
+def _turns(node: Any, plugins: Sequence[str], mistakes: list[str]) -> list[str] | None:
+    """Names of the game's turns, after building it without memory; None where it cannot be built."""
+    with aside(), weightless():
+        game, found = trial(node, Game, "model.game", plugins)
+        mistakes += found
+        try:
+            return [turn.name for turn in game.turns()] if isinstance(game, Game) else None
+        except ValueError as error:
+            mistakes.append(f"model.game: {error}")
+    return None
+
+
+@contextmanager
+def aside() -> Iterator[None]:
+    """Draws no random number that training would miss, and keeps PyTorch's remarks on impossible sizes to itself."""
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _about_turns(model: Config, turns: list[str] | None) -> list[str]:
+    """Turns without an optimizer, and settings of turns that there are not."""
+    known = list(model["optimizers"]) if turns is None else turns
+    mistakes = [
+        f"model.optimizers.{turn}: missing; the turn {turn!r} needs an optimizer"
+        for turn in known
+        if turn not in model["optimizers"]
+    ]
+    for name in ("optimizers", *OPTIONAL):
+        for turn in model[name]:
+            if turn not in known:
+                there = hint(str(turn), known) or f"; there are: {', '.join(known)}"
+                mistakes.append(f"model.{name}.{turn}: the game has no such turn{there}")
+    for turn, every in model["every"].items():
+        if type(every) is not int or every < 1:
+            mistakes.append(f"model.every.{turn}: {shown(every)} is not a number of rounds; must be 1 or more")
+    return mistakes
+
+
+def _optimizer(node: Any, path: str, plugins: Sequence[str]) -> tuple[Any, list[str]]:
+    """An optimizer of one parameter, and its mistakes."""
+    optimizer, mistakes = trial(node, Optimizer, path, plugins, {"params": [nn.Parameter(torch.zeros(1, 1))]})
+    if isinstance(optimizer, Optimizer):
+        closure = inspect.signature(type(optimizer).step).parameters.get("closure")
+        if closure is not None and closure.default is inspect.Parameter.empty:
+            name = type(optimizer).__name__
+            mistakes.append(f"{path}: {name} asks for the loss several times a step; choose another optimizer")
+    return optimizer, mistakes
+
+
+def _about_schedules(model: Config, plugins: Sequence[str]) -> list[str]:
+    mistakes = _tried(model["schedules"], Mapping[str, Mapping[str, Schedule]], "model.schedules", plugins)
+    for turn, fields in model["schedules"].items():
+        optimizer, _ = _optimizer(model["optimizers"].get(turn), "", plugins)
+        if isinstance(optimizer, Optimizer) and isinstance(fields, dict):
+            known = _numbers(optimizer)
+            for field in [field for field in fields if field not in known]:
+                there = hint(str(field), known) or f"; it has {', '.join(known)}"
+                mistakes.append(f"model.schedules.{turn}.{field}: the optimizer has no such number{there}")
+    return mistakes
+
+
+def ended(schedules: Config, images: int, plugins: Sequence[str]) -> Iterator[tuple[str, int]]:
+    """(turn.field, images seen) of learning rates that are 0 before the end of a training of `images`."""
+    built, _ = trial(schedules, Mapping[str, Mapping[str, Schedule]], "model.schedules", plugins)
+    for turn, fields in built.items() if isinstance(built, dict) else ():
+        for field, schedule in fields.items():
+            if field == "lr" and isinstance(schedule, Linear) and schedule.end == 0 and schedule.end_images < images:
+                yield f"{turn}.{field}", int(schedule.end_images)
+
+
+def _numbers(optimizer: Optimizer) -> list[str]:
+    """What of an optimizer a schedule can change."""
+    numbers = [name for name, value in optimizer.defaults.items() if type(value) in (int, float)]
+    return [*numbers, *(BETAS if "betas" in optimizer.defaults else ())]
+
+
+def _tried(node: Any, expected: Any, path: str, plugins: Sequence[str]) -> list[str]:
+    with aside():
+        return trial(node, expected, path, plugins)[1]

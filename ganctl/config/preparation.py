@@ -1,0 +1,285 @@
+"""Compose, then name every mistake at once, before anything is built or any folder is made.
+
+    composed = compose(["model=dcgan", "dataset=mnist", "images=1M"])
+    settings = prepare(composed)          # plain, resolved, checked: what a run saves and training takes
+
+What `prepare` returns holds the keys of `schema.TrainConfig` (lengths and intervals as whole numbers of images)
+and three more: `choices` (group -> option), `description` (shape, classes, count and names of the dataset) and
+`overrides` (as typed).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from ganctl.building.annotations import shown
+from ganctl.building.components import plugin_mistakes
+from ganctl.config.composition import Composed, combinations, compose, register
+from ganctl.config.confdir import conf_dir
+from ganctl.config.interpolation import Resolver
+from ganctl.config.overrides import parsed
+from ganctl.config.settings import GROUPS, names, settle, settle_trainer
+from ganctl.errors import UserError
+from ganctl.metrics.keys import watching_mistakes
+from ganctl.nearest import hint
+
+if TYPE_CHECKING:
+    from ganctl.data.dataset import Description
+
+__all__ = ["Composed", "combinations", "compose", "conf_dir", "prepare", "recheck", "register"]
+
+Config = dict[str, Any]
+EXTRA = ("choices", "description", "overrides")
+MODEL_KEYS = ("game", "optimizers", "every", "schedules", "average")
+CHANGEABLE = ("images", "minutes", "device", "plugins")
+# where the dataset is unknown, to check what does not depend on it
+STAND_IN = {"shape": [3, 64, 64], "classes": 10, "source_shape": [3, 64, 64]}
+
+
+def prepare(composed: Composed) -> Config:
+    """The composed tree resolved and checked, as plain containers. Raises UserError naming every mistake."""
+    return Preparation(composed).settings()
+
+
+class Preparation:
+    """One pass from a composed tree to settings; each step adds to `mistakes` and goes on."""
+
+    def __init__(self, composed: Composed) -> None:
+        self.composed = composed
+        self.tree = composed.tree.copy()
+        self.mistakes: list[str] = []
+        self.resolver = Resolver(self.tree)
+
+    def settings(self) -> Config:
+        """All steps; raises UserError if any found a mistake."""
+        own = self._own()
+        node, description = self._dataset(own["plugins"])
+        groups = {name: self._resolved(name) for name in ("loss", "augment", "model")}
+        if self.composed.sound:
+            self._check_model(groups["model"], own, node, description)
+        mistakes = [*self.composed.mistakes, *self.resolver.mistakes, *self.resolver.fresh(self.mistakes)]
+        if mistakes or description is None:
+            raise UserError(*dict.fromkeys(mistakes))
+        rest = {
+            "choices": self.composed.choices,
+            "description": plain(description),
+            "overrides": self.composed.overrides,
+        }
+        settings = {**own, "dataset": node, **groups, **rest}
+        return settings if own["init_from"] is None else begun_from(settings)
+
+    def _resolved(self, name: str) -> Any:
+        return self.resolver.plain(name) if name in self.tree else None
+
+    def _own(self) -> Config:
+        """The run's own settings; written back into the tree, so that ${images} is a number."""
+        top = {str(name): self._resolved(str(name)) for name in self.tree if name not in GROUPS}
+        own = settle(top, self.mistakes)
+        own["trainer"] = settle_trainer(self._resolved("trainer"), self.mistakes)
+        for name, value in own.items():
+            self.tree[name] = value
+        typed = [line for line in self.composed.overrides if line.lstrip("+").startswith("plugins=")]
+        if own["plugins"] and not typed:
+            self.mistakes.append(
+                "plugins: stand in a YAML file; name them on the command line, so that it is you who trusts them"
+            )
+            own["plugins"] = []
+        self.mistakes += _across(own)
+        return own
+
+    def _dataset(self, plugins: Sequence[str]) -> tuple[Any, "Description | None"]:
+        """The dataset's node, and what it is; its shape and classes are put into the tree for ${dataset.shape}."""
+        from ganctl.config.judging import describe
+
+        node = self._resolved("dataset")
+        description = None if self.resolver.failed else describe(node, plugins, self.mistakes)
+        facts = STAND_IN if description is None else facts_of(description)
+        self.tree["dataset"] = {**(node if isinstance(node, dict) else {}), **facts}
+        return node, description
+
+    def _check_model(self, model: Any, own: Config, dataset: Any, description: "Description | None") -> None:
+        from ganctl.config.judging import judge
+
+        if not isinstance(model, dict):
+            self.mistakes.append(f"model: {shown(model)} is not a model; choose one with model=...")
+            return
+        for name in ("every", "schedules"):
+            model[name] = model.get(name) or {}
+        unfit = self._other_batches(model, dataset, own["plugins"]) or self._labels_absent(model, description)
+        known = description is not None and not unfit and not self.resolver.failed
+        self.mistakes += unfit + judge(model, own["plugins"], sizes_known=known)
+        if description is not None and own["batch_size"] > description.count:
+            self.mistakes.append(too_large(own["batch_size"], description.count))
+        if all(isinstance(model.get(key), dict) for key in MODEL_KEYS):
+            self._check_use(model)
+
+    def _other_batches(self, model: Config, dataset: Any, plugins: Sequence[str]) -> list[str]:
+        """The sentence for a model that learns from something else than what the dataset gives."""
+        from ganctl.config.judging import kinds
+
+        found = kinds(model.get("game"), dataset, plugins)
+        if found is None or issubclass(found[1], found[0]):
+            return []
+        taken, dealt = found
+        model_name, dataset_name = (self.composed.choices.get(group) for group in ("model", "dataset"))
+        return [
+            f"model={model_name} learns from {taken.called}, and dataset={dataset_name} gives {dealt.called}; "
+            f"choose dataset={taken.dataset}"
+        ]
+
+    def _labels_absent(self, model: Config, description: "Description | None") -> list[str]:
+        """The sentence for a model that asks for labels where there are none."""
+        asked = any(
+            self.resolver.origin(path) == "dataset.classes" for path in self.resolver.origins if "model." in path
+        )
+        if not asked or description is None or description.classes:
+            return []
+        choices = self.composed.choices
+        model_name, dataset = choices.get("model"), choices.get("dataset")
+        cure = "choose dataset=cifar10" + (", or give one subfolder a class" if dataset == "folder" else "")
+        return [f"model={model_name} needs labels, and dataset={dataset} has none; {cure}"]
+
+    def _check_use(self, model: Config) -> None:
+        """Settings that nothing reads: a model's own variables, and a loss or augmentation chosen in vain."""
+        mentioned = self.resolver.mentioned
+        used = {part for path in mentioned for part in path.split(".")}
+        for key in model:
+            if key not in MODEL_KEYS and key not in used:
+                self.mistakes.append(
+                    f"model.{key}: nothing uses it{hint(f'model.{key}', [f'model.{k}' for k in MODEL_KEYS])}"
+                )
+        for line in self.composed.overrides:
+            group = line.lstrip("+").partition("=")[0].split(".")[0]
+            if group in ("loss", "augment") and not any(path.split(".")[0] == group for path in mentioned):
+                self.mistakes.append(
+                    f"{line}: model={self.composed.choices.get('model')} does not use it; leave it out"
+                )
+
+
+def begun_from(settings: Config) -> Config:
+    """The settings with the checkpoint that `init_from` means, once it is known to fit. Raises UserError."""
+    from ganctl.training.inheriting import demand_fit, located
+
+    path = located(settings["init_from"])
+    demand_fit(settings, path)
+    return {**settings, "init_from": str(path)}
+
+
+def plain(description: "Description") -> Config:
+    """A dataset's description as it is saved."""
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(description).items()}
+
+
+def _across(own: Config) -> list[str]:
+    """Mistakes of the run's own settings that no setting shows alone."""
+    devices, size = own["device"], own["batch_size"]
+    count = len(devices) if isinstance(devices, list) else own["trainer"]["processes"]
+    shares = [f"batch_size: {size}; must be a multiple of {count}, the number of devices"] if size % count else []
+    watching = watching_mistakes(own["early_stop"], own["evaluate_every"], own["doctor_every"])
+    return shares + watching + plugin_mistakes(own["plugins"])
+
+
+def too_large(batch_size: int, count: int) -> str:
+    """A batch never holds a picture twice."""
+    return f"batch_size: {batch_size}; the dataset has {count} images; set batch_size={count} or less"
+
+
+def recheck(saved: Any, changes: Sequence[str] = ()) -> Config:
+    """A run's saved settings, with `changes` (`key=value`, as typed beside resume=), checked again for resuming.
+
+    Length, minutes and device may change, and plugins must be named again, for a run folder is trusted with nothing;
+    every other change is refused with the reason. Raises UserError naming every mistake.
+    """
+    if not isinstance(saved, Mapping) or not isinstance(saved.get("model"), Mapping):
+        raise UserError("config: the run's saved settings are not those of ganctl; start a new run")
+    mistakes: list[str] = []
+    given = {**{name: saved[name] for name in saved if name not in (*EXTRA, *GROUPS)}, "plugins": []}
+    given |= _changes(saved, changes, mistakes)
+    own = settle(given, mistakes)
+    own["trainer"] = settle_trainer(saved.get("trainer"), mistakes)
+    mistakes += _across(own)
+    model = {
+        **saved["model"],
+        "every": saved["model"].get("every") or {},
+        "schedules": saved["model"].get("schedules") or {},
+    }
+    mistakes += _recheck_parts(saved, model, own["plugins"])
+    if own["images"] != saved.get("images"):
+        mistakes += _faded(model["schedules"], own)
+    if mistakes:
+        raise UserError(*dict.fromkeys(mistakes))
+    return {**saved, **own, "model": model}
+
+
+def _faded(schedules: Config, own: Config) -> list[str]:
+    """The sentences for schedules that end at 0 before a lengthened training does: nothing would be learned after."""
+    from ganctl.config.judging import ended
+
+    return [
+        f"images={own['images']}: model.schedules.{place} falls to 0 at {images:,} images, so nothing would be learned "
+        "after; leave the length as it was, or begin another run with init_from=RUN"
+        for place, images in ended(schedules, own["images"], own["plugins"])
+    ]
+
+
+def _recheck_parts(saved: Mapping[str, Any], model: Config, plugins: Sequence[str]) -> list[str]:
+    from ganctl.config.judging import describe, judge
+
+    mistakes: list[str] = []
+    found = describe(saved.get("dataset"), plugins, mistakes)
+    then, now = saved.get("description"), None if found is None else plain(found)
+    if now is not None and (not isinstance(then, dict) or any(then[key] != now.get(key) for key in then)):
+        mistakes.append(f"dataset: it is not what it was when the run began: {_difference(then, now)}; start a new run")
+    return mistakes + judge(model, plugins, sizes_known=True)
+
+
+def facts_of(description: "Description") -> Config:
+    """What a model's YAML may ask of the dataset: ${dataset.shape}, ${dataset.classes}, ${dataset.source_shape}."""
+    shape = list(description.shape)
+    return {"shape": shape, "classes": description.classes, "source_shape": list(description.source or shape)}
+
+
+def _difference(then: Any, now: Config) -> str:
+    then = then if isinstance(then, dict) else {}
+    return ", ".join(f"{key} {then.get(key)} then, {now[key]} now" for key in now if then.get(key) != now[key])
+
+
+def _changes(saved: Mapping[str, Any], changes: Sequence[str], mistakes: list[str]) -> Config:
+    """The new values of what may change; what may not goes to `mistakes`, unless it is no change."""
+    accepted: Config = {}
+    for text in changes:
+        override = parsed(text, mistakes)
+        if override is None:
+            continue
+        key, value = override.key_or_group, override.value()
+        if override.is_sweep_override():
+            mistakes.append(f"{text}: a run is resumed with one value; leave out the others")
+        elif key in CHANGEABLE and not override.is_delete():
+            accepted[key] = value
+        elif (old := _saved_value(saved, key)) != value or override.is_delete():
+            mistakes.append(_refusal(text, key, old))
+    return accepted
+
+
+def _saved_value(saved: Mapping[str, Any], key: str) -> Any:
+    """The option that a group had, or the value at a dotted path; KeyError's place is taken by the class `KeyError`."""
+    node: Any = saved.get("choices", {}) if key in saved.get("choices", {}) else saved
+    for part in key.split("."):
+        if not isinstance(node, Mapping) or part not in node:
+            return KeyError
+        node = node[part]
+    return node
+
+
+def _refusal(text: str, key: str, old: Any) -> str:
+    if old is KeyError:
+        return f"{key}: no such key{hint(key, [*CHANGEABLE, *names()])}"
+    kept = (
+        "its own settings"
+        if isinstance(old, dict | list)
+        else f"its own {key} ({old if isinstance(old, str) else shown(old)})"
+    )
+    return (
+        f"{text}: a resumed run keeps {kept}, so that it ends as it would have without the break; "
+        f"only {', '.join(CHANGEABLE[:3])} may change; leave it out, or start a new run"
+    )

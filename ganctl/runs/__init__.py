@@ -1,0 +1,1 @@
+"""Run folders and their files: made, found, locked, written whole. No Lightning, no Hydra."""

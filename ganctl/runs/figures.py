@@ -1,0 +1,56 @@
+"""The last figures of a run, from metrics.csv and evaluations.jsonl. Imports nothing heavy."""
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+
+from ganctl.metrics.contract import Score
+from ganctl.metrics.evaluation import FILE, read
+from ganctl.metrics.keys import NAMES
+from ganctl.runs.store import Run
+
+PLACES = ("images_seen", "rounds")  # columns of metrics.csv that say when, not how well
+WATCHED = ("real", "fake", "wins", "gradient")  # ends of names that are only watched, not lowered
+TELLING = ("fd", "precision", "recall", "covered", "high_quality", "modes", "kl", "psnr", "ssim", "lpips", "diversity")
+MOST_TOLD = 4  # scores in a narrow place
+
+
+def last_figures(run: Run) -> dict[str, float]:
+    """Name -> value: the last losses, and the last scores by their keys. Nothing where there is nothing."""
+    losses = {name: number(text) for name, text in last_row(run.metrics_file).items() if name not in PLACES}
+    found = {name: value for name, value in losses.items() if value is not None}
+    return found | {key: score.value for key, score in last_scores(run).items()}
+
+
+def last_scores(run: Run) -> dict[str, Score]:
+    """Key -> the score that was taken last, whichever evaluation took it."""
+    return {score.key: score for evaluation in read(run.folder / FILE) for score in evaluation.scores}
+
+
+def telling(figures: Mapping[str, float]) -> dict[str, float]:
+    """The figures for a narrow place: the first scores, or, without any, losses that are not only watched."""
+    scores = [name for name in TELLING if name in figures][:MOST_TOLD]
+    if scores:
+        return {name: figures[name] for name in scores}
+    losses = {name: value for name, value in figures.items() if name not in NAMES}
+    return {name: value for name, value in losses.items() if name.rpartition("/")[2] not in WATCHED}
+
+
+def last_row(file: Path) -> dict[str, str]:
+    """The last line of a CSV under its header."""
+    last: dict[str, str] = {}
+    try:
+        with file.open(newline="", encoding="utf-8") as text:
+            for row in csv.DictReader(text):
+                last = row
+    except (OSError, csv.Error, UnicodeDecodeError):
+        return {}
+    return {name: text for name, text in last.items() if name and text}
+
+
+def number(text: str) -> float | None:
+    """A figure of a CSV, or None."""
+    try:
+        return float(text)
+    except ValueError:
+        return None

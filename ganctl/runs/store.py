@@ -1,0 +1,204 @@
+"""Runs under outputs/: made once, found again by name, by path or as the newest. Imports nothing heavy."""
+
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from ganctl.errors import GanctlError, UserError
+from ganctl.nearest import hint
+from ganctl.runs.folder import (
+    Run,
+    available,
+    checkpoint_path,
+    numbered,
+    numbered_path,
+    previous_of,
+    prune,
+    read_config,
+    write_config,
+)
+from ganctl.runs.status import (
+    Status,
+    now,
+    read_result,
+    read_status,
+    stored_status,
+    update_status,
+    write_result,
+    write_status,
+)
+
+__all__ = [
+    "NEWEST",
+    "Run",
+    "Status",
+    "all_runs",
+    "available",
+    "checkpoint_path",
+    "create",
+    "find",
+    "find_checkpoint",
+    "numbered",
+    "numbered_path",
+    "outputs_root",
+    "previous_of",
+    "prune",
+    "read_config",
+    "read_result",
+    "read_status",
+    "update_status",
+    "write_config",
+    "write_result",
+    "write_status",
+]
+
+NEWEST = "newest"
+
+
+def outputs_root() -> Path:
+    """Where runs lie: GANCTL_OUTPUTS, else outputs/ in the current folder."""
+    return Path(os.environ.get("GANCTL_OUTPUTS") or "outputs")
+
+
+def create(
+    outputs: Path, name: str | None, config: dict[str, Any], choices: Mapping[str, str] | None = None, images: int = 0
+) -> Run:
+    """A new run folder with its configuration and status; without a name, one made of the choices and the time.
+
+    `choices` are the options taken (model, dataset), for the name and for lists. Never returns a folder that was
+    there before, however many processes ask at once. Raises UserError when the name is taken or the place cannot be
+    written to; then nothing is left.
+    """
+    run = Run(new_folder(outputs, name) if name is not None else new_titled_folder(outputs, choices or {}))
+    try:
+        for folder in (run.checkpoints, run.samples):
+            folder.mkdir()
+        started = now()
+        write_status(run, Status("running", 0, images, 0.0, os.getpid(), started, started, dict(choices or {})))
+        write_config(run, config)  # last: with it the folder counts as a run
+    except (OSError, GanctlError) as error:
+        shutil.rmtree(run.folder, ignore_errors=True)
+        raise not_writable(outputs, error.__cause__ or error) from error
+    except BaseException:
+        shutil.rmtree(run.folder, ignore_errors=True)
+        raise
+    return run
+
+
+def new_folder(outputs: Path, name: str) -> Path:
+    """Make the folder that the user named. Raises UserError."""
+    parts = name.split("/")
+    if name == NEWEST or any(not part or part.startswith((".", "-", "~")) or not part.isprintable() for part in parts):
+        raise UserError(f"name: {name!r}; use a plain folder name, such as first-try, or group/first-try")
+    folder = outputs / name
+    if not made(outputs, folder):
+        raise UserError(f"name: {folder} exists already; choose another name, or continue it with resume={name}")
+    return folder
+
+
+def new_titled_folder(outputs: Path, choices: Mapping[str, str]) -> Path:
+    """Make a folder called model-dataset-time, with -2, -3 ... where others had the same idea."""
+    known = [
+        re.sub(r"[^\w.]+", "-", choices[group]).strip("-.")[:60] for group in ("model", "dataset") if group in choices
+    ]
+    title = "-".join([*known, datetime.now().strftime("%Y%m%d-%H%M%S")])
+    names = (title if number == 1 else f"{title}-{number}" for number in count(1))
+    return next(outputs / name for name in names if made(outputs, outputs / name))
+
+
+def made(outputs: Path, folder: Path) -> bool:
+    """Make a folder; False if it was there. mkdir either makes it or fails: no two processes get the same."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir()
+    except OSError as error:
+        if isinstance(error, FileExistsError) and folder.parent.is_dir():
+            return False
+        raise not_writable(outputs, error) from error
+    return True
+
+
+def not_writable(outputs: Path, error: BaseException) -> UserError:
+    """The words for a place where no run can be made."""
+    reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    if isinstance(error, (FileExistsError, NotADirectoryError)):
+        reason = "a file is in the way"
+    return UserError(
+        f"outputs: no run can be made in {outputs}: {reason}; set GANCTL_OUTPUTS to a folder you may write to"
+    )
+
+
+def all_runs(outputs: Path | None = None) -> list[Run]:
+    """Every run under outputs/, also one folder deeper (sweeps), the one last trained first."""
+    found = [run for folder in folders(outputs or outputs_root()) for run in runs_at(folder)]
+    return sorted(found, key=lambda run: (stored_status(run).updated, run.name), reverse=True)
+
+
+def runs_at(folder: Path) -> Iterator[Run]:
+    """The folder as a run, else the runs in it."""
+    run = Run(folder)
+    return iter([run]) if run.exists() else filter(Run.exists, map(Run, folders(folder)))
+
+
+def folders(folder: Path) -> list[Path]:
+    """Folders in a folder; none where it cannot be read."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        return [Path(entry.path) for entry in entries if entry.is_dir()]
+    return []
+
+
+def find(selector: str | None, outputs: Path | None = None, needs_checkpoint: bool = True) -> Run:
+    """The run that a user means: a run folder, a file in it, a name under outputs/; nothing or `newest` for the newest.
+
+    `newest` passes over runs without a checkpoint if one is needed. Raises UserError with the nearest names.
+    """
+    outputs = outputs or outputs_root()
+    if not selector or selector == NEWEST:
+        return newest(outputs, needs_checkpoint)
+    there = places(selector, outputs)
+    for path in there:
+        if run := run_around(path):
+            return run
+    if there:
+        raise UserError(f"run: {there[0]} is not in a run folder (no config.yaml); give a folder that ganctl made")
+    names = [os.path.relpath(run.folder, outputs) for run in all_runs(outputs)]
+    raise UserError(
+        f"run: no run {selector!r}{hint(selector, names)}; give a run folder, a checkpoint file, a name under "
+        f"{outputs}, or newest (see ganctl list runs)"
+    )
+
+
+def places(selector: str, outputs: Path) -> list[Path]:
+    """Where a selector may point, of what exists."""
+    written = Path(os.path.expanduser(selector))
+    return [path for path in (written, outputs / selector) if os.path.exists(path)]
+
+
+def run_around(path: Path) -> Run | None:
+    """The run that a folder is, or that a file or subfolder belongs to."""
+    folder = path if path.is_dir() else path.parent
+    inside = folder.name in ("checkpoints", "samples")
+    return next((run for run in map(Run, (folder, folder.parent) if inside else (folder,)) if run.exists()), None)
+
+
+def newest(outputs: Path, needs_checkpoint: bool) -> Run:
+    """The run last trained. Raises UserError."""
+    runs = all_runs(outputs)
+    found = next((run for run in runs if available(run) or not needs_checkpoint), None)
+    if found is None:
+        seen = f"{len(runs)} there have no checkpoint yet" if runs else "there is none"
+        raise UserError(f"run: no run to take in {outputs} ({seen}); train one with ganctl train, or give its folder")
+    return found
+
+
+def find_checkpoint(selector: str | None, which: str | int = "last", outputs: Path | None = None) -> Path:
+    """The checkpoint file that a user means: a file as it is (also outside any run), else `which` of a run."""
+    if selector and os.path.isfile(os.path.expanduser(selector)):
+        return Path(os.path.expanduser(selector))
+    return checkpoint_path(find(selector, outputs), which)

@@ -1,0 +1,137 @@
+"""Pictures from a checkpoint: needs no training data, no flag of the training, and no Lightning."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ganctl.data.batch import Tensors
+from ganctl.errors import UserError
+from ganctl.games.game import Generative, Wish
+from ganctl.pictures import grid, save_picture
+from ganctl.trained.loading import load_game, repeatable
+
+EACH = "each"
+Label = int | str | Sequence[int | str] | Tensor | None
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """A trained game, ready to paint.
+
+    pictures = ganctl.load("outputs/first").sample(64, seed=0)     # [64, C, H, W] in [-1, 1]
+    """
+
+    game: Generative
+    config: Mapping[str, Any]  # the run's own, resolved
+    path: Path  # the checkpoint
+    images_seen: int
+    device: torch.device
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Class names, where the run's dataset has any."""
+        return tuple(self.config["description"].get("names") or ())
+
+    @property
+    def classes(self) -> int:
+        """How many classes can be asked for; 0 where there are no labels."""
+        return int(self.config["description"].get("classes") or 0)
+
+    def sample(self, n: int = 64, seed: int = 0, label: Label = None, batch_size: int = 64, **wishes: Any) -> Tensor:
+        """Pictures [n, C, H, W] in [-1, 1] on the CPU, the same for any `batch_size` (in fp32: to one grey level).
+
+        label: a class by number or name, a list of one for each picture, `each` (n of every class, class by class),
+        or None. wishes: truncation, style_mix, code, text (a caption; several, in a list or parted by |: n of each,
+        caption by caption). Raises UserError for what this game cannot grant.
+        """
+        return torch.cat(list(self.batches(n, seed, label, batch_size, **wishes)))
+
+    def batches(
+        self, n: int = 64, seed: int = 0, label: Label = None, batch_size: int = 64, **wishes: Any
+    ) -> Iterator[Tensor]:
+        """The pictures of `sample`, a batch at a time. All inputs are drawn now, so batching cannot change them."""
+        labels, texts = self.labels(label, n), texts_of(wishes.pop("text", None), n)
+        count = next((len(asked) for asked in (labels, texts) if asked is not None), n)
+        wish = Wish(count, label=labels, text=texts, **wishes)
+        try:
+            inputs = self.game.request(wish, torch.Generator().manual_seed(seed))
+        except ValueError as error:
+            raise UserError(str(error)) from error
+        return self._painted(inputs, batch_size)
+
+    def _painted(self, inputs: Tensors, batch_size: int) -> Iterator[Tensor]:
+        for piece in inputs.split(batch_size):
+            with torch.inference_mode(), repeatable():
+                pictures = self.game.paint(piece.map(lambda value: value.to(self.device))).cpu()
+            if not pictures.isfinite().all():
+                raise UserError(f"{self.path}: draws pictures that are not finite; take an earlier one with ckpt=")
+            yield pictures
+
+    def columns(self, n: int, **wishes: Any) -> int | None:
+        """Pictures in a row of the sheet, where a row means something, e.g. with `code`. Raises UserError."""
+        texts = texts_of(wishes.pop("text", None), n)
+        if texts is not None and len(texts) > n:
+            return n
+        try:
+            return self.game.columns(Wish(n, **wishes))
+        except ValueError as error:
+            raise UserError(str(error)) from error
+
+    def labels(self, label: Label, n: int) -> Tensor | None:
+        """A label for each picture, from the ways `sample` takes one. Raises UserError."""
+        if label is None or isinstance(label, Tensor):
+            return label
+        if not self.classes:
+            raise UserError(f"label: {label} was given, and this run was trained without labels; leave label out")
+        if label == EACH:
+            return torch.arange(self.classes).repeat_interleave(n)
+        if isinstance(label, int | str):
+            return torch.full((n,), self.class_number(label))
+        return torch.tensor([self.class_number(each) for each in label])
+
+    def class_number(self, label: int | str) -> int:
+        """A class by its name or its number. Raises UserError."""
+        if label in self.names:
+            return self.names.index(str(label))
+        if str(label).isdigit() and int(label) < self.classes:
+            return int(label)
+        known = "" if all(name.isdigit() for name in self.names) else f" ({', '.join(self.names)})"
+        raise UserError(f"label: no class {label!r}; accepted are 0 to {self.classes - 1}{known}, and each")
+
+
+def load(
+    run: str | Path | None = None,
+    ckpt: str | int = "last",
+    *,
+    ema: bool = True,
+    device: Any = "auto",
+    plugins: Sequence[str] = (),
+) -> Sampler:
+    """The generator of a run (its folder, its name, a checkpoint file; None: the newest run), ready to sample.
+
+    ckpt: `last`, `best` or a number of images. ema: with the averaged weights, where the run kept them.
+    plugins: modules of your own that the run's classes come from. Raises UserError in words.
+    """
+    loaded = load_game(run, ckpt, ema=ema, device=device, plugins=plugins)
+    if not isinstance(loaded.game, Generative):
+        name = type(loaded.game).__name__
+        raise UserError(f"{loaded.path}: {name} makes pictures from pictures; it cannot draw from noise alone")
+    return Sampler(loaded.game, loaded.config, loaded.path, loaded.images_seen, loaded.device)
+
+
+def save_grid(pictures: Tensor, path: str | Path, columns: int | None = None) -> Path:
+    """Pictures [N, C, H, W] in [-1, 1] as one PNG sheet, row by row; small ones are enlarged by whole pixels."""
+    save_picture(grid(pictures, columns), Path(path))
+    return Path(path)
+
+
+def texts_of(text: str | Sequence[str] | None, n: int) -> list[str] | None:
+    """A caption for each picture: one for all n, or n of each of several, in a list or parted by |."""
+    if text is None:
+        return None
+    captions = text.split("|") if isinstance(text, str) else list(text)
+    return [caption.strip() for caption in captions for _ in range(n)]

@@ -1,0 +1,1 @@
+"""One run, from its checked settings to its last checkpoint."""

@@ -1,0 +1,105 @@
+"""What `dry_run=true` prints: the checked config, parameters, stages, memory and device. Nothing is trained."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ganctl.building.weightless import weightless
+from ganctl.devices import place, precision_of
+from ganctl.games.game import Clock, Game
+from ganctl.networks.interfaces import Network
+from ganctl.training import parts
+
+COPIES = 4  # of a trained parameter: itself, its gradient, and Adam's two moments
+BYTES = 4  # of an fp32 number
+
+
+def plan(settings: dict[str, Any]) -> str:
+    """The plan of a training, in words."""
+    import yaml
+
+    with weightless():
+        game = parts.game_of(settings)
+    placement = place(settings["device"])
+    precision = precision_of(settings["precision"], placement)
+    blocks = [
+        yaml.safe_dump(settings, sort_keys=False).rstrip(),
+        "\n".join(network_lines(game)),
+        memory_line(game, settings),
+        f"device     {placement.accelerator} ({placement.reason}), precision {precision}",
+        data_line(settings["description"]["count"], settings["images"]),
+    ]
+    return "\n\n".join(blocks)
+
+
+def data_line(count: int, images: int) -> str:
+    """How often each picture will be seen."""
+    return f"data       {count:,} images, each seen {images / count:.1f} times"
+
+
+def network_lines(game: Game) -> Iterator[str]:
+    """Each network with its parameters and the sizes of its stages."""
+    for name, module in game.named_children():
+        count = sum(parameter.numel() for parameter in module.parameters())
+        if count:
+            yield f"{name:<15}{type(module).__name__}, {count:,} parameters"
+        if isinstance(module, Network) and module.stages():
+            yield " " * 15 + " -> ".join("x".join(map(str, stage)) for stage in module.stages())
+        if isinstance(module, Network) and module.remark():
+            yield " " * 15 + module.remark()
+
+
+def memory_line(game: Game, settings: dict[str, Any]) -> str:
+    """An estimate: weights with optimizer and average, and what one round keeps for its backward passes in fp32."""
+    weights = sum(parameter.numel() for parameter in game.parameters()) * BYTES * COPIES
+    average = sum(parameters_of(getattr(game, name)) for name in game.averaged()) * BYTES
+    words = f"memory     about {size(weights + average)} for weights, optimizers and average"
+    activations = kept_for_backward(game, settings)
+    return words + ("" if activations is None else f", {size(activations)} for a batch of {settings['batch_size']}")
+
+
+def parameters_of(module: nn.Module) -> int:
+    """How many numbers a module learns."""
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def kept_for_backward(game: Game, settings: dict[str, Any]) -> int | None:
+    """Bytes that the round's graphs keep, counted on the meta device; None where the game takes other batches."""
+    with counting() as kept:
+        try:
+            with torch.device("meta"):
+                batch = parts.dataset_of(settings).blank(settings["batch_size"])
+            turns = game.turns()
+            round = game.deal(batch, frozenset(turn.name for turn in turns), Clock(0, 0))
+            for turn in turns:
+                turn.loss(round)
+        except (NotImplementedError, RuntimeError, AttributeError):
+            return None
+    return sum(kept.values())
+
+
+@contextmanager
+def counting() -> Iterator[dict[int, int]]:
+    """Storage -> bytes, of everything that autograd keeps inside."""
+    kept: dict[int, int] = {}
+    alive: list[Tensor] = []  # else a freed storage's identity would be counted for another
+
+    def keep(value: Tensor) -> Tensor:
+        alive.append(value)
+        kept[id(value.untyped_storage())] = value.numel() * value.element_size()
+        return value
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda value: value):
+        yield kept
+
+
+def size(count: float) -> str:
+    """Bytes in the unit that reads best."""
+    for unit in ("B", "KiB", "MiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}"
+        count /= 1024
+    return f"{count:.1f} GiB"

@@ -1,0 +1,267 @@
+"""One process's work on a run: builds the parts and hands them to Lightning."""
+
+import logging
+import random
+import resource
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.loggers import TensorBoardLogger
+
+from ganctl.callbacks.agreeing import Agreeing
+from ganctl.callbacks.checkpoints import Checkpoints
+from ganctl.callbacks.gallery import Gallery
+from ganctl.callbacks.progress import ShowProgress, clock
+from ganctl.callbacks.recorder import Recorder
+from ganctl.callbacks.reporting import Reporting
+from ganctl.callbacks.restoring import Restoring
+from ganctl.callbacks.stopping import Stopping
+from ganctl.config.schema import quantity
+from ganctl.data.dataset import Dataset, Table
+from ganctl.data.stream import Stream, derived_seed, fixed
+from ganctl.devices import Placement, place, precision_of
+from ganctl.errors import INTERRUPTED, Stopped, UserError
+from ganctl.games.game import Game, Generative, Translating
+from ganctl.metrics.keys import DOCTOR
+from ganctl.module import GameModule
+from ganctl.runs.store import Run
+from ganctl.training import group, parts
+from ganctl.training.hyperparameters import write_hyperparameters
+from ganctl.training.inheriting import inherit
+
+if TYPE_CHECKING:
+    from ganctl.callbacks.doctor import Doctor
+    from ganctl.callbacks.evaluation import Evaluating
+
+log = logging.getLogger("ganctl")
+Config = dict[str, Any]
+COLUMNS = 8  # of a sample grid whose rows mean nothing
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where training takes place and with what: all that can be wrong before a run folder is made."""
+
+    placement: Placement
+    dataset: Dataset
+    table: Table
+
+
+def set_up(settings: Config) -> Stage:
+    """Choose the device and open the data. Raises UserError; nothing is left behind."""
+    placement = place(settings["device"])
+    dataset = parts.dataset_of(settings)
+    table = dataset.open(placement.device_of(group.rank()))
+    if settings["batch_size"] > len(table):
+        raise UserError(f"batch_size: {settings['batch_size']}; the dataset has {len(table)} images; set it to that")
+    return Stage(placement, dataset, table)
+
+
+class Session:
+    """One process's work on a run, from building to the last checkpoint."""
+
+    def __init__(
+        self,
+        settings: Config,
+        stage: Stage,
+        run: Run,
+        state: Config | None,
+        callbacks: Sequence[pl.Callback] = (),
+    ) -> None:
+        self.settings, self.run, self.state = settings, run, state
+        self.placement, self.dataset, self.table = stage.placement, stage.dataset, stage.table
+        self.guests = callbacks  # the caller's own, told last
+        self.module: GameModule | None = None
+        self.images = quantity(settings["images"])
+
+    def play(self) -> Config:
+        """Train to the end; Stopped after a signal, NotFinite when numbers are lost."""
+        dataset, table = self.dataset, self.table
+        seed_everything(self.settings["seed"])
+        game = parts.game_of(self.settings).to(memory_format=torch.channels_last)
+        if self.state is None and self.settings["init_from"]:
+            inherit(game, Path(self.settings["init_from"]))
+        elif self.state is None and (lacking := game.orphaned()):
+            log.warning("init_from: not given: %s", lacking)
+        module = self.module = parts.module_of(self.settings, game)
+        if self.settings["compile"]:
+            compile_networks(game)
+        self.prepare(dataset, table, game)
+        if group.rank():  # the same networks as the first process, other noise
+            torch.manual_seed(derived_seed("rank", self.settings["seed"], group.rank()))
+        began = time.monotonic()
+        trainer = self.trainer()
+        trainer.fit(module, train_dataloaders=self.stream(table, game))
+        return self.conclude(module, time.monotonic() - began)
+
+    def progress(self) -> Config:
+        """What status.json says of how far training came; nothing before the first round."""
+        if self.module is None or not self.reporting.begun:
+            return {}
+        return {"images_seen": self.module.images_seen, "seconds": self.reporting.seconds}
+
+    def prepare(self, dataset: Dataset, table: Table, game: Game) -> None:
+        """The callbacks, in the order in which a round's end meets them."""
+        trainer, images = self.settings["trainer"], self.images
+        columns = game.sheet_columns() or COLUMNS
+        count = trainer["preview"] - (trainer["preview"] % columns if trainer["preview"] > columns else 0)  # whole rows
+        shown = fixed(table.held_out() or table, count)
+        inputs = game.preview(shown, count, torch.Generator().manual_seed(self.settings["seed"]))
+        self.reporting = Reporting(self.run)
+        self.stopping = Stopping(images, self.settings.get("minutes"), lambda: self.reporting.seconds)
+        self.recorder = Recorder(self.run.metrics_file, trainer["log_every"])
+        self.gallery = Gallery(self.run.samples, inputs, interval(self.settings["sample_every"]), columns)
+        stateful: dict[str, pl.Callback] = {"recorder": self.recorder}
+        every, keep = interval(self.settings["checkpoint_every"]), self.settings["keep"]
+        self.checkpoints = Checkpoints(self.run, self.settings, every, keep, stateful)
+        self.doctor = self.doctoring(dataset, table, game)
+        self.evaluating = self.evaluation(dataset, table, game)
+        if self.evaluating is not None:
+            stateful["evaluating"] = self.evaluating
+        progress = ShowProgress(images, self.recorder)
+        self.callbacks = [
+            self.stopping,
+            self.recorder,
+            self.reporting,
+            *([self.doctor] if self.doctor else []),
+            self.gallery,
+            *([self.evaluating] if self.evaluating else []),
+            *([Agreeing()] if group.size(self.settings, self.placement) > 1 else []),
+            self.checkpoints,
+            progress,
+            *self.guests,
+            *([Restoring(self.state, stateful)] if self.state else []),
+        ]
+
+    def evaluation(self, dataset: Dataset, table: Table, game: Game) -> "Evaluating | None":
+        """Scores while training, where they are asked for."""
+        every, stop = interval(self.settings["evaluate_every"]), self.settings["early_stop"]
+        watch = None if stop == DOCTOR else stop
+        if every is None:
+            return None
+        from ganctl.callbacks.evaluation import Evaluating
+        from ganctl.metrics.evaluation import FILE
+        from ganctl.metrics.panels import quick_panel
+
+        judge = quick_panel(self.settings, dataset, table, game, watch, self.placement.torch_device)
+        file, keep_best = self.run.folder / FILE, self.checkpoints.keep_best
+        return Evaluating(judge, file, every, keep_best, watch, stop=watch is not None)
+
+    def doctoring(self, dataset: Dataset, table: Table, game: Game) -> "Doctor | None":
+        """Checks while training, unless they are switched off; where several processes train, the first one's."""
+        every = interval(self.settings["doctor_every"])
+        if every is None or group.rank():
+            return None
+        from ganctl.callbacks.doctor import Doctor
+        from ganctl.doctor.examination import Examination
+        from ganctl.doctor.history import FILE
+
+        described = dataset.describe()
+        examination = Examination(table, game, described.classes, described.names)
+        stop = self.settings["early_stop"] == DOCTOR
+        return Doctor(examination, self.recorder, self.run.folder / FILE, every, self.settings, stop)
+
+    def stream(self, table: Table, game: Game) -> Stream:
+        """Batches from where training stands."""
+        size = self.settings["batch_size"]
+        begin = self.state["images_seen"] if self.state else 0
+        processes = group.size(self.settings, self.placement)
+        return Stream(
+            table, lambda seen: game.batch_size(seen, size), self.settings["seed"], begin, group.rank(), processes
+        )
+
+    def trainer(self) -> pl.Trainer:
+        """Lightning, without the parts that ganctl does itself: checkpoints, progress, lengths."""
+        precision = precision_of(self.settings["precision"], self.placement)
+        log.info("device: %s (%s); precision: %s", self.placement.accelerator, self.placement.reason, precision)
+        begin = self.state["images_seen"] if self.state else None
+        board = TensorBoardLogger(
+            self.run.folder, name="", version="", sub_dir="tensorboard", default_hp_metric=False, purge_step=begin
+        )
+        accelerator, devices = self.placement.accelerator, self.placement.devices
+        processes = group.size(self.settings, self.placement)
+        return pl.Trainer(
+            accelerator="gpu" if accelerator == "cuda" else accelerator,
+            devices=list(devices) if accelerator == "cuda" else processes,
+            strategy="ddp_find_unused_parameters_true" if processes > 1 else "auto",
+            precision=precision,
+            max_epochs=-1,
+            callbacks=self.callbacks,
+            logger=board,
+            default_root_dir=self.run.folder,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+
+    def conclude(self, module: GameModule, seconds: float) -> Config:
+        """What result.json holds; Stopped if a signal ended training."""
+        if self.stopping.exit_code:
+            how = "interrupted" if self.stopping.exit_code == INTERRUPTED else "terminated"
+            message = f"{how} after {module.images_seen:,} images and saved; continue with: "
+            raise Stopped(f"{message}ganctl train resume={self.run.folder}", self.stopping.exit_code)
+        result = {
+            "state": "finished",
+            "images_seen": module.images_seen,
+            "rounds": module.rounds,
+            "seconds": round(self.reporting.seconds, 3),
+            "images_per_second": round(self.reporting.speed(module.images_seen), 1),
+            "parameters": parameters_of(module.game),
+            "peak_memory": peak_memory(self.placement.torch_device),
+            "losses": self.recorder.latest,
+            "best": self.evaluating.best if self.evaluating else None,
+            "verdict": self.doctor.verdict.name if self.doctor and self.doctor.verdict else None,
+            "folder": str(self.run.folder),
+            "use": use_of(module.game, self.settings["description"]),
+            "choices": self.settings["choices"],
+        }
+        write_hyperparameters(self.run.folder / "tensorboard", self.settings, result)
+        log.info("%s images in %s", f"{module.images_seen:,}", clock(seconds))
+        return result
+
+
+def use_of(game: Game, description: Config) -> str:
+    """The command that makes pictures with the game."""
+    if isinstance(game, Generative) or not isinstance(game, Translating):
+        return "sample"
+    source = description.get("source")
+    return "upscale" if source and source[1] < description["shape"][1] else "translate"
+
+
+def interval(images: str | None) -> int | None:
+    """Images between two events; None for never."""
+    return None if images is None else quantity(images)
+
+
+def parameters_of(game: Game) -> dict[str, int]:
+    """How many numbers each network learns."""
+    counts = {name: sum(each.numel() for each in network.parameters()) for name, network in game.named_children()}
+    return {name: count for name, count in counts.items() if count}
+
+
+def peak_memory(device: torch.device) -> int:
+    """Bytes: of the GPU that tensors took at most; on a CPU, of the whole process, libraries included."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def seed_everything(seed: int) -> None:
+    """PyTorch, Python and NumPy, before anything is built."""
+    torch.manual_seed(seed)
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+
+
+def compile_networks(game: Game) -> None:
+    """Compile each network's forward, never the module; penalties, which differentiate twice, stay eager."""
+    for network in game.children():
+        network.compile()

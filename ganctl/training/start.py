@@ -1,0 +1,87 @@
+"""From a checked config to a finished run: here or by several processes, from the first image on or resumed."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import pytorch_lightning as pl
+
+from ganctl.config.schema import quantity
+from ganctl.devices import prepared_cpu
+from ganctl.errors import NotFinite, Stopped, UserError
+from ganctl.logs import logged_to
+from ganctl.runs import checkpoint, store
+from ganctl.runs.status import State
+from ganctl.runs.store import Run
+from ganctl.training import group
+from ganctl.training.session import Session, Stage, set_up
+
+log = logging.getLogger("ganctl")
+Config = dict[str, Any]
+
+
+def train(settings: Config, *, run: Run | None = None, callbacks: Sequence[pl.Callback] = ()) -> Config:
+    """Train from the first image on, as `preparation.prepare` settled it; returns the content of result.json."""
+    with prepared_cpu(settings["trainer"]["threads"]):
+        stage = set_up(settings)
+        images = quantity(settings["images"])
+        run = run or store.create(store.outputs_root(), settings["name"], settings, settings["choices"], images)
+        if group.to_be_started(settings, stage.placement):
+            return play_together(settings, stage, run, resuming=False, callbacks=callbacks)
+        return play(settings, stage, run, state=None, callbacks=callbacks)
+
+
+def resume(run: Run, settings: Config, *, callbacks: Sequence[pl.Callback] = ()) -> Config:
+    """Continue a run from its last good checkpoint, bit for bit as if it had never stopped."""
+    found = checkpoint.load_newest_good(run)
+    for notice in found.notices:
+        log.warning(notice)
+    with prepared_cpu(settings["trainer"]["threads"]):
+        stage = set_up(settings)
+        if group.to_be_started(settings, stage.placement):
+            return play_together(settings, stage, run, resuming=True, callbacks=callbacks)
+        return play(settings, stage, run, state=found.content, callbacks=callbacks)
+
+
+def dry_run(settings: Config) -> None:
+    """Print what would be trained."""
+    from ganctl.training.plan import plan
+
+    print(plan(settings))
+
+
+def play_together(settings: Config, stage: Stage, run: Run, resuming: bool, callbacks: Sequence[pl.Callback]) -> Config:
+    """A process for each device; the data was opened here already, so that none of them finds the cache half built."""
+    if callbacks:
+        raise UserError("callbacks: a run on several devices is played by other processes; leave them out")
+    return group.play_together(run, settings, group.size(settings, stage.placement), resuming)
+
+
+def play(
+    settings: Config, stage: Stage, run: Run, state: Config | None, callbacks: Sequence[pl.Callback] = ()
+) -> Config:
+    """Train in a run's folder, and leave there how it ended; beside another process, leave the folder to that one."""
+    if group.rank():
+        with logged_to(run.folder / f"rank{group.rank()}.log", aloud=False):
+            return Session(settings, stage, run, state, callbacks).play()
+    with run.lock(), logged_to(run.log_file):
+        store.update_status(run, state="running", images=quantity(settings["images"]))
+        session = Session(settings, stage, run, state, callbacks)
+        try:
+            result = session.play()
+        except BaseException as error:
+            store.update_status(run, state=state_after(error), **session.progress())
+            if not isinstance(error, (Stopped, NotFinite, KeyboardInterrupt)):
+                log.debug("training failed", exc_info=error)
+                error.add_note(f"the traceback is in {run.log_file}")
+            raise
+        store.write_result(run, result)
+        store.update_status(run, state="finished", images_seen=result["images_seen"], seconds=result["seconds"])
+    return result
+
+
+def state_after(error: BaseException) -> State:
+    """How status.json calls an end by `error`."""
+    if isinstance(error, Stopped | KeyboardInterrupt):
+        return "interrupted"
+    return "not finite" if isinstance(error, NotFinite) else "failed"
