@@ -16,11 +16,9 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command and return the exit code (see `ganctl.errors`)."""
     name, *rest = (sys.argv[1:] if argv is None else argv) or ["--help"]
     if name in ("-h", "--help", "help"):
-        print(usage())
-        return OK
+        return guarded(name, lambda: print(usage()))
     if name in ("-V", "--version"):
-        print(f"ganctl {import_module('ganctl').__version__}")
-        return OK
+        return guarded(name, lambda: print(f"ganctl {import_module('ganctl').__version__}"))
     if name not in commands():
         from ganctl.nearest import hint
 
@@ -60,7 +58,7 @@ def usage() -> str:
 def guarded(name: str, work: Callable[[], int | None]) -> int:
     """Run a command; whatever goes wrong is told on stderr in words and becomes an exit code."""
     try:
-        return work() or OK
+        return written_out(work)
     except UserError as error:
         return tell(name, error.mistakes, error.exit_code)
     except GanctlError as error:
@@ -72,6 +70,17 @@ def guarded(name: str, work: Callable[[], int | None]) -> int:
         return OK
     except Exception as error:
         return unexpected(name, error)
+
+
+def written_out(work: Callable[[], int | None]) -> int:
+    """Run a command and write out what it printed: now, for as Python ends a closed pipe could not be caught."""
+    try:
+        code = work() or OK
+    except SystemExit:  # of --help
+        print(end="", flush=True)
+        raise
+    print(end="", flush=True)
+    return code
 
 
 def tell(name: str, mistakes: list[str] | tuple[str, ...], code: int) -> int:

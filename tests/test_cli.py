@@ -134,13 +134,26 @@ def test_sampling_imports_no_lightning_and_no_hydra():
     assert found.stdout == "[]\n", found.stderr
 
 
-def test_python_m_ganctl_and_a_closed_pipe():
+def in_bash(script: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a script in which `ganctl` is this checkout's."""
     root = str(Path(cli.__file__).parents[1])
-    command = f"{sys.executable} -m ganctl list | head -1; echo ${{PIPESTATUS[0]}}"
-    environment = {**os.environ, "PYTHONPATH": root}
-    found = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=environment, check=False)
+    words = f'ganctl() {{ {sys.executable} -m ganctl "$@"; }}\n{script}'
+    surroundings = {**os.environ, "PYTHONPATH": root, **environment}
+    return subprocess.run(["bash", "-c", words], capture_output=True, text=True, env=surroundings, check=False)
+
+
+def test_python_m_ganctl_into_a_pipe():
+    found = in_bash("ganctl list | head -1; echo ${PIPESTATUS[0]}")
     assert found.stdout.splitlines() == ["augments  (augment=...)", "0"]
     assert found.stderr == ""
+
+
+@pytest.mark.parametrize("buffered", ["", "1"], ids=["buffered", "unbuffered"])
+@pytest.mark.parametrize("words", ["--help", "--version", "list models", "train --help", "sample --help"])
+def test_a_reader_who_has_gone_away_is_no_error(words, buffered):
+    """The reader closes its end before anything is written: `sleep` makes sure of that."""
+    found = in_bash(f"(sleep 0.3; ganctl {words}; echo $? >&2) | true", PYTHONUNBUFFERED=buffered)
+    assert found.stderr == "0\n"
 
 
 def test_list_shows_each_option_with_the_first_comment_of_its_file(capsys):
