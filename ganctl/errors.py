@@ -1,5 +1,8 @@
 """The ways a command can end badly, each with its exit code."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 OK, FAILED, MISTAKE, NOT_FINITE = 0, 1, 2, 4
 INTERRUPTED, TERMINATED = 130, 143
 
@@ -18,6 +21,24 @@ class UserError(GanctlError):
     def __init__(self, *mistakes: str) -> None:
         super().__init__("\n".join(mistakes))
         self.mistakes = mistakes
+
+
+@contextmanager
+def together() -> Iterator[list[str]]:
+    """Inside, blocks of `noted` put a user's mistakes into the list; at the end all are raised as one UserError."""
+    mistakes: list[str] = []
+    yield mistakes
+    if mistakes:
+        raise UserError(*dict.fromkeys(mistakes))
+
+
+@contextmanager
+def noted(mistakes: list[str]) -> Iterator[None]:
+    """A UserError of the block goes to the list, and what stands behind the block still runs."""
+    try:
+        yield
+    except UserError as error:
+        mistakes += error.mistakes
 
 
 class NotFinite(GanctlError):

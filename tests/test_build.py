@@ -12,7 +12,7 @@ from fake_parts import Broken, Car, Rubber, Wheel
 from torch import nn
 from torch.optim import Optimizer
 
-from ganctl.building.build import build, build_optimizer, check, trial
+from ganctl.building.build import WRONG, build, build_optimizer, check, stand_in, trial
 from ganctl.building.components import arguments_of
 from ganctl.errors import UserError
 from ganctl.games.game import Game
@@ -204,6 +204,35 @@ def test_a_trial_finds_constructors_mistakes_beside_others() -> None:
         "car.others.0.radius: 0.0; must be more than 0",
         "car.others.1.radius: -2.0; must be more than 0",
     ]
+
+
+class Choosy:
+    """Refuses one argument after the other."""
+
+    def __init__(self, size: int = 4, name: str = "good", wheels: int = 4) -> None:
+        if size < 1:
+            raise ValueError(f"size: {size}; must be 1 or more")
+        if name == "bad":
+            raise ValueError(f"name: {name!r}; must be good")
+        if wheels == 3:
+            raise ValueError("three wheels fall over")
+        self.facts = size, name, wheels
+
+
+def choosy(**arguments: Any) -> dict[str, Any]:
+    return {"_target_": f"{__name__}.Choosy", **arguments}
+
+
+def test_a_constructor_is_asked_until_it_refuses_nothing_more() -> None:
+    built, found = trial(choosy(size=0, name="bad", wheels=3), Choosy, "it", [__name__])
+    assert built is WRONG
+    assert found == ["it.size: 0; must be 1 or more", "it.name: 'bad'; must be good", "it: three wheels fall over"]
+
+
+def test_defaults_stand_in_for_what_is_wrong() -> None:
+    built, found = stand_in(choosy(size=0, name=[1], wheels=6), Choosy, "it", [__name__])
+    assert built.facts == (4, "good", 6)
+    assert found == ["it.name: [1] is not a text", "it.size: 0; must be 1 or more"]
 
 
 def test_nothing_is_built_where_the_check_finds_a_mistake(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,11 +11,12 @@ import pytest
 from ganctl import cli
 from ganctl.commands import completion, train, trainhelp
 from ganctl.commands.runtable import describe_runs
+from ganctl.config.confdir import conf_dir
 from ganctl.errors import NotFinite, Stopped, UserError
 from ganctl.runs import store
 
 HEAVY = ("torch", "hydra", "omegaconf", "pytorch_lightning", "numpy")
-CONF = Path(cli.__file__).parents[1] / "conf"
+CONF = conf_dir()
 
 
 @pytest.fixture(autouse=True)

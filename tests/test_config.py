@@ -318,6 +318,86 @@ def test_no_such_folder(tmp_path: Path) -> None:
     ]
 
 
+NOWHERE = "no such folder 'nowhere'; put pictures there or set dataset.root=PATH"
+NO_SIZE = "0; must be one number of pixels or [height, width], each 1 to 4096"
+
+
+@pytest.mark.parametrize(
+    ("model", "overrides", "found"),
+    [
+        (
+            "dcgan",
+            "dataset=folder dataset.root=nowhere dataset.size=0",
+            {"dataset.size": NO_SIZE, "dataset.root": NOWHERE},
+        ),
+        (
+            "dcgan",
+            "dataset=folder dataset.size=0 dataset.channels=7 dataset.labels=perhaps images=-5",
+            {
+                "dataset.root": "must be given; write dataset.root=...",
+                "images": "-5; must be 1 or more",
+                "dataset.labels": "'perhaps' is not 'auto' or 'folders' or 'none'",
+                "dataset.size": NO_SIZE,
+                "dataset.channels": "7; must be 1 (grey), 3 (colour) or 4 (with alpha)",
+            },
+        ),
+        (
+            "dcgan",
+            "dataset=digits dataset.size=0 batch_size=5000",
+            {"dataset.size": NO_SIZE, "batch_size": "5000; the dataset has 1438 images; set batch_size=1438 or less"},
+        ),
+        (
+            "pix2pix",
+            "dataset=pairs dataset.root=nowhere dataset.size=0",
+            {"dataset.size": NO_SIZE, "dataset.root": NOWHERE},
+        ),
+        (
+            "stargan",
+            "dataset=attributes dataset.root=nowhere dataset.size=0",
+            {"dataset.size": NO_SIZE, "dataset.root": NOWHERE},
+        ),
+        (
+            "stackgan",
+            "dataset=captions dataset.root=nowhere dataset.longest=0",
+            {"dataset.longest": "0; must be 1 to 4096 bytes", "dataset.root": NOWHERE},
+        ),
+        (
+            "inpaint",
+            "dataset=inpaint dataset.root=nowhere dataset.size=0",
+            {"dataset.size": NO_SIZE, "dataset.root": NOWHERE},
+        ),
+        (
+            "srresnet",
+            "dataset=superres dataset.root=nowhere dataset.test=nowhere dataset.factor=7 dataset.crop=0",
+            {
+                "dataset.factor": "7; must be 2, 3, 4 or 8",
+                "dataset.crop": NO_SIZE,
+                "dataset.root": NOWHERE,
+                "dataset.test": NOWHERE.replace("root", "test"),
+            },
+        ),
+        (
+            "cyclegan",
+            "dataset=unpaired dataset.root=. dataset.a=x dataset.b=y dataset.size=0",
+            {
+                "dataset.size": NO_SIZE,
+                **{
+                    f"dataset.{key}": f"no folder '{name}' in '.', which holds no folders; "
+                    f"set dataset.{key}=FOLDER, or dataset.root to the folder above it"
+                    for key, name in (("a", "x"), ("b", "y"))
+                },
+            },
+        ),
+    ],
+)
+def test_mistakes_about_files_come_with_those_of_settings(
+    model: str, overrides: str, found: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GANCTL_DATA", raising=False)
+    assert mistakes(f"model={model}", *overrides.split()) == [f"{key}: {words}" for key, words in found.items()]
+
+
 # Labels, and a user's own folder
 
 

@@ -141,7 +141,7 @@ def test_a_test_folder_takes_the_place_of_pictures_held_out() -> None:
     [
         ({"factor": 5}, "factor: 5; must be 2, 3, 4 or 8"),
         ({"crop": 30}, "crop: 30x30 pixels cannot be shrunk by factor 4 to whole ones; .* such as 32x32"),
-        ({"crop": 0}, "size: 0; must be one number of pixels"),
+        ({"crop": 0}, "crop: 0; must be one number of pixels"),
         ({"held_out": 1.0}, "held_out: 1.0; must be 0 or more and less than 1"),
         ({"channels": 2}, "channels: 2; must be 1"),
         ({"on_error": "stop"}, "on_error: 'stop'; must be error or skip"),

@@ -72,6 +72,21 @@ def trial(
     return construct(plan, mistakes, given), mistakes
 
 
+def stand_in(node: Any, expected: Any, path: str, plugins: Sequence[str] = ()) -> tuple[Any, list[str]]:
+    """As `trial`, but wrong arguments have their defaults, so that the object can be asked for what else is wrong."""
+    binder = Binder(tuple(plugins))
+    plan, mistakes = binder.bind(node, expected, path), binder.mistakes
+    if not isinstance(plan, Blueprint):
+        return WRONG, mistakes
+    arguments = {name: construct(value, mistakes) for name, value in plan.arguments.items()}
+    known = {name: value for name, value in arguments.items() if value is not WRONG}
+    lacking = [name for name in arguments if name not in known and _is_needed(plan, name)]
+    if any(arguments_of(plan.kind)[name].annotation is not str for name in lacking):
+        return WRONG, mistakes
+    built = _in_spite(plan, {**known, **dict.fromkeys(lacking, "")}, mistakes)
+    return WRONG if lacking else built, mistakes
+
+
 def construct(plan: Any, mistakes: list[str], given: Mapping[str, Any] | None = None) -> Any:
     """Build what was bound, or WRONG; what a constructor refuses is added to `mistakes`."""
     if isinstance(plan, dict):
@@ -85,22 +100,44 @@ def construct(plan: Any, mistakes: list[str], given: Mapping[str, Any] | None = 
     arguments = {name: construct(value, mistakes) for name, value in plan.arguments.items()}
     if any(value is WRONG for value in arguments.values()):
         return WRONG
+    before = len(mistakes)
+    built = _in_spite(plan, {**arguments, **(given or {})}, mistakes)
+    return built if len(mistakes) == before else WRONG
+
+
+def _in_spite(plan: Blueprint, arguments: dict[str, Any], mistakes: list[str]) -> Any:
+    """The object; for each argument that its constructor refuses by name, told in `mistakes`, the default stands in.
+
+    So every refusal is found, not the first alone. WRONG where another cause leaves nothing to build.
+    """
     try:
-        return plan.kind(**arguments, **(given or {}))
+        return plan.kind(**arguments)
     except UserError as error:
         mistakes += error.mistakes
     except ValueError as error:
         mistakes.append(_placed(plan, str(error)))
+        refused = _refused(plan, str(error))
+        if refused in arguments and not _is_needed(plan, refused):
+            return _in_spite(plan, {name: arguments[name] for name in arguments if name != refused}, mistakes)
     except Exception as error:
         mistakes.append(f"{plan.path}: {plan.kind.__name__} cannot be made of this: {type(error).__name__}: {error}")
     return WRONG
 
 
-def _placed(plan: Blueprint, sentence: str) -> str:
-    """A constructor's sentence behind its path; `size: 0; must ...` stands behind the path of its argument."""
+def _is_needed(plan: Blueprint, name: str) -> bool:
+    """Whether an argument has no default."""
+    return arguments_of(plan.kind)[name].default is inspect.Parameter.empty
+
+
+def _refused(plan: Blueprint, sentence: str) -> str:
+    """The argument that a constructor's sentence begins with (`size: 0; must ...`), or nothing."""
     named = NAMED_ARGUMENT.match(sentence)
-    separator = "." if named and named[1] in arguments_of(plan.kind) else ": "
-    return f"{plan.path}{separator}{sentence}"
+    return named[1] if named and named[1] in arguments_of(plan.kind) else ""
+
+
+def _placed(plan: Blueprint, sentence: str) -> str:
+    """A constructor's sentence behind its path, or behind that of the argument it names."""
+    return f"{plan.path}{'.' if _refused(plan, sentence) else ': '}{sentence}"
 
 
 class Binder:

@@ -11,7 +11,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from ganctl.building.annotations import shown
-from ganctl.building.build import TARGET, build, check, trial
+from ganctl.building.build import TARGET, check, stand_in, trial
 from ganctl.building.components import resolve
 from ganctl.building.weightless import weightless
 from ganctl.data.batch import Tensors
@@ -29,10 +29,14 @@ BETAS = ("beta1", "beta2")  # names of a schedule for the two halves of Adam's `
 
 
 def describe(node: Any, plugins: Sequence[str], mistakes: list[str]) -> Description | None:
-    """What the dataset is, from a look at the disk; None where it cannot be known."""
+    """What the dataset is, from a look at the disk; None where it cannot be known.
+
+    Where a setting of it is wrong, the setting's default stands in, and the look shows what else is.
+    """
+    dataset, found = stand_in(node, Dataset, "dataset", plugins)
+    mistakes += found
     try:
-        dataset: Dataset = build(node, Dataset, "dataset", plugins)
-        return dataset.describe()
+        return dataset.describe() if isinstance(dataset, Dataset) else None
     except UserError as error:
         mistakes += error.mistakes
     except (ValueError, OSError) as error:

@@ -49,6 +49,7 @@ class Preparation:
         self.tree = composed.tree.copy()
         self.mistakes: list[str] = []
         self.resolver = Resolver(self.tree)
+        self.sizes_known = False  # of the pictures
 
     def settings(self) -> Config:
         """All steps; raises UserError if any found a mistake."""
@@ -92,7 +93,9 @@ class Preparation:
         from ganctl.config.judging import describe
 
         node = self._resolved("dataset")
-        description = None if self.resolver.failed else describe(node, plugins, self.mistakes)
+        before = len(self.mistakes)
+        description = describe(node, plugins, self.mistakes)
+        self.sizes_known = description is not None and len(self.mistakes) == before
         facts = STAND_IN if description is None else facts_of(description)
         self.tree["dataset"] = {**(node if isinstance(node, dict) else {}), **facts}
         return node, description
@@ -106,7 +109,7 @@ class Preparation:
         for name in ("every", "schedules"):
             model[name] = model.get(name) or {}
         unfit = self._other_batches(model, dataset, own["plugins"]) or self._labels_absent(model, description)
-        known = description is not None and not unfit and not self.resolver.failed
+        known = self.sizes_known and not unfit and not self.resolver.failed
         self.mistakes += unfit + judge(model, own["plugins"], sizes_known=known)
         if description is not None and own["batch_size"] > description.count:
             self.mistakes.append(too_large(own["batch_size"], description.count))

@@ -16,7 +16,7 @@ from ganctl.data.folder import OnError, check_on_error, judge, listed
 from ganctl.data.pictures import Frame
 from ganctl.data.roots import source_at
 from ganctl.data.sources import Listing, Source
-from ganctl.errors import UserError
+from ganctl.errors import UserError, noted, together
 
 FACTORS = (2, 3, 4, 8)
 MIDDLE = 0.5  # of its share of the listing lies each picture that is held out
@@ -57,10 +57,12 @@ class Superres(Dataset):
         self.flip, self.test, self.share, self.on_error = flip, test, held_out, on_error
 
     def describe(self) -> Description:
-        if self.test is not None:
-            with instead_of_root("dataset.test"):
-                listed(source_at(self.test))
-        count = len(self.listing.names)
+        with together() as mistakes:
+            with noted(mistakes):
+                count = len(self.listing.names)
+            if self.test is not None:
+                with noted(mistakes), instead_of_root("dataset.test"):
+                    listed(source_at(self.test))
         kept = count - len(chosen(count, self.share)) if self.test is None else count
         height, width = self.crop
         small = (self.channels, height // self.factor, width // self.factor)
@@ -155,7 +157,10 @@ def checked_crop(crop: int | Sequence[int], factor: int) -> Size:
     """(height, width) of a crop that can be shrunk by the factor. Raises ValueError in words."""
     if factor not in FACTORS:
         raise ValueError(f"factor: {factor}; must be {', '.join(map(str, FACTORS[:-1]))} or {FACTORS[-1]}")
-    height, width = height_width(crop)
+    try:
+        height, width = height_width(crop)
+    except ValueError as error:
+        raise ValueError(str(error).replace("size", "crop", 1)) from None
     if height % factor or width % factor:
         nearest = [max(factor, round(side / factor) * factor) for side in (height, width)]
         raise ValueError(

@@ -14,7 +14,7 @@ from ganctl.data.domains import Domain, domain
 from ganctl.data.folder import OnError, check_on_error, judge
 from ganctl.data.pairs import picture_shape
 from ganctl.data.pictures import Crop, Frame
-from ganctl.errors import UserError
+from ganctl.errors import UserError, noted, together
 
 
 class UnpairedTable(Table):
@@ -129,7 +129,12 @@ class UnpairedFolders(Dataset):
     @cached_property
     def domains(self) -> tuple[Domain, ...]:
         """Both, each with at least one picture."""
-        return tuple(domain(self.root, name, key) for key, name in self.names.items())
+        found = []
+        with together() as mistakes:
+            for key, name in self.names.items():
+                with noted(mistakes):
+                    found.append(domain(self.root, name, key))
+        return tuple(found)
 
     @cached_property
     def held_out(self) -> tuple[Domain, ...]:
