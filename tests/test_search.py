@@ -174,7 +174,7 @@ def test_a_search_that_goes_on_keeps_its_settings(outputs, monkeypatch, capsys):
     assert cli.main(["train", "resume=s", "images=128"]) == 2
     assert "images=128: a search keeps its settings; only trials= and hydra's launcher" in capsys.readouterr().err
     stored = Plan.load(outputs / "s").search
-    assert stored == Search("kl", True, 1, stored.space, stored.fixed, [])
+    assert stored == Search("kl", True, 1, stored.space, stored.fixed)
     assert "early_stop=kl" in stored.fixed
     assert "evaluate_every=16" in stored.fixed
 

@@ -81,19 +81,20 @@ def train_and_compare(settings: Sequence[str], config_dirs: Sequence[str], argum
 
 
 def evaluations(settings: Sequence[str]) -> list[str]:
-    """How often the runs are scored, where the user did not say."""
+    """How often the runs are scored, and that none is ended early, where the user did not say."""
     from ganctl.config.schema import quantity
 
     given = dict(word.lstrip("+").partition("=")[::2] for word in settings)
+    whole = [] if {"early_stop", "search"} & given.keys() else ["early_stop=null"]  # all of the same length
     if "evaluate_every" in given:
-        return []
+        return whole
     if "minutes" in given and "images" not in given:
-        return [ENDLESS, "images=100M"]
+        return [ENDLESS, "images=100M", *whole]
     try:
         images = quantity(given.get("images", "300k"))
     except ValueError:  # told by the sweep, in its words
-        return []
-    return [f"evaluate_every={max(1, images // EVALUATIONS)}"]
+        return whole
+    return [f"evaluate_every={max(1, images // EVALUATIONS)}", *whole]
 
 
 def records_of(selectors: Sequence[str]) -> list["Record"]:

@@ -40,7 +40,7 @@ def run(argv: list[str]) -> int:
         return OK
     refuse_torchrun()
     if line.resumes:
-        return go_on_searching(line) if is_search(line.resumes[0]) else resume(line)
+        return go_on_sweeping(line) if sweep_meant(line.resumes[0]) else resume(line)
     if line.cfg:
         return show_config(line)
     if line.multirun or any(word.startswith("search=") for word in line.overrides):
@@ -147,23 +147,21 @@ def resume(line: Line) -> int:
     return OK
 
 
-def is_search(selector: str) -> bool:
-    """Whether the word names the folder of a search."""
+def sweep_meant(selector: str) -> Path | None:
+    """The folder of a sweep or a search, if the word names one."""
     from ganctl.runs.store import outputs_root, places
-    from ganctl.sweeps.study import FILE
+    from ganctl.sweeps.plan import PLAN
 
-    return any((path / FILE).is_file() for path in places(selector, outputs_root()))
+    return next((path for path in places(selector, outputs_root()) if (path / PLAN).is_file()), None)
 
 
-def go_on_searching(line: Line) -> int:
-    """Continue a search in its folder: what was interrupted, then what is missing."""
-    from ganctl.runs.store import outputs_root, places
-    from ganctl.sweeps.search import go_on
-    from ganctl.sweeps.study import FILE
+def go_on_sweeping(line: Line) -> int:
+    """Continue a sweep or a search in its folder."""
+    from ganctl.sweeps.many import go_on
 
-    folder = next(path for path in places(line.resumes[0], outputs_root()) if (path / FILE).is_file())
-    changes = [word for word in line.overrides if not word.startswith("resume=")]
-    return go_on(folder.absolute(), changes).code
+    folder = sweep_meant(line.resumes[0])
+    assert folder is not None
+    return go_on(folder.absolute(), [word for word in line.overrides if not word.startswith("resume=")]).code
 
 
 def conclude(result: dict[str, Any]) -> None:

@@ -85,6 +85,14 @@ def holder(path: Path) -> str | None:
     return None
 
 
+def last_holder(path: Path) -> int | None:
+    """The process that took the lock last, whether or not it lives; None where nobody has."""
+    try:
+        return int(json.loads(path.read_text())["pid"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def introduction() -> str:
     """What the holder writes about itself."""
     started = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")

@@ -1,7 +1,7 @@
 """One run of a sweep, as a launcher of Hydra's calls it."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,12 @@ from ganctl.errors import TERMINATED
 from ganctl.runs.figures import TELLING
 from ganctl.sweeps.plan import Plan, title
 from ganctl.sweeps.process import ignore_ctrl_c
-from ganctl.sweeps.run import Abandoned, Gpu, Settings, made, outcome, played, reported
+from ganctl.sweeps.run import Abandoned, Gpu, Settings, made, name_of, outcome, played, reported, watched
 from ganctl.sweeps.table import Row, add_row
 
-__all__ = ["TRIAL", "Abandoned", "play_one"]
+__all__ = ["RUN", "TRIAL", "Abandoned", "play_one"]
 TRIAL = "trial"  # the key by which a search tells its jobs which trial to play
+RUN = "run"  # and a sweep which run, by its number
 
 
 def play_one(_: Any) -> float | None:
@@ -27,36 +28,35 @@ def play_one(_: Any) -> float | None:
     job = HydraConfig.get()
     plan = Plan.load(Path(job.sweep.dir))
     overrides = [word.removeprefix("++") for word in job.overrides.task]
-    alone = job.runtime.choices["hydra/launcher"] == "basic"
+    launcher = job.runtime.choices["hydra/launcher"]
+    if launcher == "joblib" and plan.pid not in (os.getpid(), os.getppid()):  # of a sweep that was killed
+        os._exit(TERMINATED)
+    alone = launcher == "basic"
     ignore_ctrl_c()
+    which = dict(word.partition("=")[::2] for word in overrides)
     if plan.search is not None:
         from ganctl.sweeps.trial import play_trial
 
-        which = next(word.partition("=")[2] for word in overrides if word.startswith(f"{TRIAL}="))
-        score = play_trial(plan, which, alone)
+        score = play_trial(plan, which[TRIAL], alone)
+    elif plan.titles:
+        number = int(which[RUN])
+        score = play_counted(plan, Row(number, plan.titles[number - 1]), lambda: plan.settings[number - 1], alone)
     else:
-        score = play_counted(plan, int(job.job.num) + 1, overrides, alone)
+        row = Row(int(job.job.num) + 1, title(overrides, plan.swept))
+        score = play_counted(plan, row, lambda: watched(prepare(compose(overrides, plan.config_dirs))), alone)
     if not plan.is_alive():  # the sweep was killed; a worker of joblib's would wait for ever
         os._exit(TERMINATED)
     return score
 
 
-def play_counted(plan: Plan, number: int, overrides: Sequence[str], alone: bool) -> float | None:
-    """A run whose overrides Hydra counted, or its sweeper made up; its first score."""
-    row = Row(number, title(overrides, plan.swept))
+def play_counted(plan: Plan, row: Row, settings: Callable[[], Settings], alone: bool) -> float | None:
+    """A run that was checked before the sweep began, or that Hydra's sweeper made up just now; its first score."""
     if plan.signals():
         add_row(plan.place, row)
         return None
 
-    def play(settings: Settings, gpu: Gpu) -> Row:
-        return played(row, made(plan, row, settings), gpu, alone, plan.signals)
+    def play(wanted: Settings, gpu: Gpu) -> Row:
+        return played(row, made(plan.place / name_of(plan, row), wanted), gpu, alone, plan.signals)
 
-    row = reported(plan, row, lambda: outcome(plan, row, lambda: settings_of(plan, row, overrides), play))
+    row = reported(plan, row, lambda: outcome(plan, row, settings, play))
     return next((row.losses[key] for key in TELLING if key in row.losses), None)
-
-
-def settings_of(plan: Plan, row: Row, overrides: Sequence[str]) -> Settings:
-    """What was checked before the sweep began; where a sweeper made up the overrides, they are checked now."""
-    if plan.titles[row.number - 1 : row.number] == [row.overrides]:
-        return plan.settings[row.number - 1]
-    return prepare(compose(overrides, plan.config_dirs))

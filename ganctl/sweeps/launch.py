@@ -2,10 +2,12 @@
 
 import os
 import signal
+import socket
 import sys
 from collections.abc import Iterator, Sequence
+from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -21,9 +23,10 @@ from ganctl.errors import FAILED, INTERRUPTED, OK, TERMINATED, UserError
 from ganctl.nearest import hint
 from ganctl.runs import store
 from ganctl.sweeps import gpulock
-from ganctl.sweeps.job import play_one
+from ganctl.sweeps.job import RUN, play_one
 from ganctl.sweeps.plan import Plan, swept_keys, title
-from ganctl.sweeps.table import FINISHED, Row, print_table, rows_of, shown, write_table
+from ganctl.sweeps.run import watched
+from ganctl.sweeps.table import EARLY, FINISHED, Row, has_ended, print_table, rows_of, shown, write_table
 
 QUIET = (
     "hydra.output_subdir=null",
@@ -57,7 +60,7 @@ def sweep(overrides: Sequence[str], config_dirs: Sequence[str] = ()) -> Done:
     swept = swept_keys(jobs) if len(jobs) > 1 else []
     titles = [title(job, swept) for job in jobs]
     mistakes = mistakes_of_hydra(hydras, config_dirs)
-    settings = checked(titles, jobs, config_dirs, mistakes)
+    settings = [watched(each) for each in checked(titles, jobs, config_dirs, mistakes)]
     if mistakes:
         raise UserError(*mistakes)
     if is_true(dry_run):
@@ -65,11 +68,41 @@ def sweep(overrides: Sequence[str], config_dirs: Sequence[str] = ()) -> Done:
         return Done(OK)
     folder = sweep_folder(name)
     folders = [str(each) for each in confdir.user_dirs(config_dirs)]
-    plan = Plan(str(folder), titles, swept, folders, settings, gpus_here())
-    plan.save()
+    plan = Plan(str(folder), titles, swept, folders, settings, gpus_here(), hydras=hydras)
     print(f"a sweep of {len(jobs) or 'several'} runs in {shown(folder)}", flush=True)
-    stopped = launch(plan, [*hydras, *(forced(word, config_dirs) for word in own)])
+    if jobs:
+        return play(plan, range(1, len(jobs) + 1))
+    with plan.in_charge():
+        stopped = launch(plan, [*hydras, *(forced(word, config_dirs) for word in own)])
     return Done(conclude(plan, stopped), shown(folder), bool(stopped))
+
+
+def go_on(plan: Plan, changes: Sequence[str]) -> Done:
+    """Play what an interrupted sweep has not played to its end. Of its settings only the launcher's may change."""
+    own, hydras = split(changes)
+    mistakes = [f"{word}: a sweep keeps its settings; only hydra's launcher may change" for word in own]
+    mistakes += mistakes_of_hydra(hydras, plan.config_dirs)
+    if not plan.titles:
+        mistakes.append(f"resume: the sweeper of {shown(plan.place)} chose its values as it went; begin a new sweep")
+    if mistakes:
+        raise UserError(*mistakes)
+    done = {row.number for row in rows_of(plan.place) if has_ended(row)}
+    left = [number for number in range(1, plan.count + 1) if number not in done]
+    print(f"a sweep of {plan.count} runs, {len(left)} to go, in {shown(plan.place)}", flush=True)
+    return play(taken_over(plan, hydras), left)
+
+
+def taken_over(plan: Plan, hydras: Sequence[str]) -> Plan:
+    """A plan in the hands of this process, with the launcher's settings if any are given."""
+    here, mine = socket.gethostname(), os.getpid()
+    return replace(plan, host=here, pid=mine, gpus=gpus_here(), hydras=list(hydras) or plan.hydras)
+
+
+def play(plan: Plan, numbers: Sequence[int]) -> Done:
+    """Play the runs of these numbers, then show all."""
+    with plan.in_charge():
+        stopped = launch(plan, [*plan.hydras, f"++{RUN}={','.join(map(str, numbers))}"]) if numbers else OK
+    return Done(conclude(plan, stopped), shown(plan.place), bool(stopped))
 
 
 def split(overrides: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -156,8 +189,12 @@ def launch(plan: Plan, overrides: Sequence[str]) -> int:
             start()
         except (HydraException, OmegaConfBaseException) as error:
             raise UserError(composition_error(error)) from error
+        except BrokenExecutor:  # also where a launcher's workers die of Ctrl-C
+            if not plan.signals():
+                print("a process of the launcher was killed, and the launcher gave up", file=sys.stderr)
+                return FAILED
         except Exception:
-            if not plan.signals():  # a launcher's workers may die of Ctrl-C
+            if not plan.signals():
                 raise
     return EXIT_CODES[signal.Signals(plan.signals()[0])] if plan.signals() else OK
 
@@ -198,4 +235,6 @@ def conclude(plan: Plan, stopped: int) -> int:
     ordered = [rows[number] for number in sorted(rows)]
     write_table(plan.place, ordered)
     print_table(plan.place, ordered)
-    return stopped or (OK if all(row.status == FINISHED for row in ordered) else FAILED)
+    if stopped and plan.titles:
+        print(f"  go on  ganctl train resume={shown(plan.place)}")
+    return stopped or (OK if all(row.status in (FINISHED, EARLY) for row in ordered) else FAILED)

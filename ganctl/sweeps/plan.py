@@ -4,15 +4,18 @@ import json
 import os
 import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from ganctl.runs.atomic import write_text
+from ganctl.errors import UserError
+from ganctl.runs.atomic import remove_leftovers, write_text
+from ganctl.runs.lock import Held, hold, last_holder
 from ganctl.sweeps.space import Dimension
 
-PLAN, STOP = ".plan.json", ".stop"
+PLAN, STOP, LOCK = ".plan.json", ".stop", ".lock"
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,6 @@ class Search:
     trials: int
     space: list[Dimension]
     fixed: list[str]  # overrides that all trials share
-    hydras: list[str]  # those of Hydra's launcher
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Plan:
     host: str = field(default_factory=socket.gethostname)
     pid: int = field(default_factory=os.getpid)  # the process that counts the runs
     search: Search | None = None  # None: the runs are counted, not searched
+    hydras: list[str] = field(default_factory=list)  # overrides of Hydra's launcher
 
     @property
     def place(self) -> Path:
@@ -64,6 +67,19 @@ class Plan:
             stored["search"] = Search(**{**found, "space": space})
         return cls(**stored)
 
+    @contextmanager
+    def in_charge(self) -> Iterator[None]:
+        """Count the runs alone, from a clean start. Raises UserError naming the process that does so already."""
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(hold(self.place / LOCK))
+            except Held as other:
+                raise UserError(f"resume: {self.folder} is being played by {other}; wait for it") from None
+            (self.place / STOP).unlink(missing_ok=True)
+            remove_leftovers(self.place)
+            self.save()
+            yield
+
     def hand_on(self, signal_number: int) -> None:
         """Tell all runs of a signal that the sweep got, whichever process they play in."""
         with (self.place / STOP).open("a", encoding="utf-8") as file:
@@ -77,9 +93,11 @@ class Plan:
         return [] if self.is_alive() else [signal.SIGTERM]
 
     def is_alive(self) -> bool:
-        """Whether the process that counts the runs still lives; from another machine it is taken to."""
+        """Whether the process that counts the runs still lives and does so; from another machine it is taken to."""
         if self.host != socket.gethostname():
             return True
+        if last_holder(self.place / LOCK) not in (None, self.pid):  # the sweep was killed, and another goes on with it
+            return False
         try:
             os.kill(self.pid, 0)
         except ProcessLookupError:

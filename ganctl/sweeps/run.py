@@ -1,21 +1,24 @@
 """One run of a sweep or a search: given a GPU and a folder, played in a process of its own, and told of."""
 
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from ganctl.config.schema import quantity
 from ganctl.errors import INTERRUPTED, NOT_FINITE, OK, TERMINATED, GanctlError
+from ganctl.metrics.keys import DOCTOR
 from ganctl.runs import store
 from ganctl.runs.figures import last_figures
 from ganctl.runs.store import Run
 from ganctl.sweeps import gpulock
 from ganctl.sweeps.plan import Plan
-from ganctl.sweeps.process import play_apart
-from ganctl.sweeps.table import FINISHED, INTERRUPTED_RUN, NOT_STARTED, Row, add_row, minutes, shown
+from ganctl.sweeps.process import POLL_SECONDS, play_apart
+from ganctl.sweeps.table import EARLY, FINISHED, INTERRUPTED_RUN, NOT_STARTED, Row, add_row, minutes, shown
 
 LONGEST_NAME = 120  # letters of a run folder's name: filesystems end at 255 bytes
 STATUS = {OK: FINISHED, NOT_FINITE: "not finite", INTERRUPTED: INTERRUPTED_RUN, TERMINATED: INTERRUPTED_RUN}
@@ -58,6 +61,14 @@ def outcome(plan: Plan, row: Row, settings: Callable[[], Settings], play: Callab
         return replace(row, status="failed", reason=f"{type(error).__name__}: {error}")
 
 
+def watched(settings: Settings) -> Settings:
+    """A run's settings in a sweep: the doctor ends it when it stays sick, unless the user said what early_stop is."""
+    said = any(word.lstrip("+~").partition("=")[0] == "early_stop" for word in settings["overrides"])
+    if said or settings["early_stop"] or not settings["doctor_every"]:
+        return settings
+    return {**settings, "early_stop": DOCTOR}
+
+
 @contextmanager
 def own_gpu(device: Any, plan: Plan) -> Iterator[Gpu]:
     """A GPU that no other run of this machine's sweeps uses; nothing on a CPU, or where a scheduler gives GPUs out."""
@@ -78,24 +89,51 @@ def own_gpu(device: Any, plan: Plan) -> Iterator[Gpu]:
             yield Gpu({"CUDA_VISIBLE_DEVICES": claim.gpus[0]}, claim.files)
 
 
-def made(plan: Plan, row: Row, settings: Settings) -> Run:
-    """The run's folder, named by its number and what makes it what it is."""
-    name = f"{row.number:0{len(str(plan.count))}d}-{row.overrides}".replace("/", "_")[:LONGEST_NAME].strip(" .")
-    return store.create(
-        shown(plan.place), name, dict(settings), settings["choices"], images=quantity(settings["images"])
-    )
+def name_of(plan: Plan, row: Row) -> str:
+    """What the run's folder is called: its number and what makes it what it is."""
+    return f"{row.number:0{len(str(plan.count))}d}-{row.overrides}".replace("/", "_")[:LONGEST_NAME].strip(" .")
+
+
+def made(folder: Path, settings: Settings) -> Run:
+    """The run's folder: as it was left if it was begun before, else a new one."""
+    place = shown(folder)
+    if not (run := Run(place)).exists():
+        shutil.rmtree(place, ignore_errors=True)  # half made, by a sweep that was killed
+        images = quantity(settings["images"])
+        run = store.create(place.parent, place.name, dict(settings), settings["choices"], images)
+    return run
 
 
 def played(row: Row, run: Run, gpu: Gpu, alone: bool, signals: Callable[[], Sequence[int]]) -> Row:
-    """Play, and read what the run left in its folder."""
+    """Play, or play on, and read what the run left in its folder."""
     began = time.monotonic()
-    code, told = play_apart(run.folder, signals, gpu.environment, gpu.locks, quiet=not alone)
+    wait_for_predecessor(run, signals)
+    code, told = OK, ""
+    if store.read_status(run).state != FINISHED:  # else a sweep was killed before it could say so
+        code, told = play_apart(run.folder, signals, gpu.environment, gpu.locks, quiet=not alone)
+    status = STATUS.get(code, f"killed by signal {-code}" if code < 0 else "failed")
+    if status == FINISHED and (verdict := stopped_by_doctor(run)):
+        status, told = EARLY, f"stopped early: the doctor says {verdict}"
     return replace(
         row,
-        status=STATUS.get(code, f"killed by signal {-code}" if code < 0 else "failed"),
+        status=status,
         images_seen=store.read_status(run).images_seen,
         seconds=round(time.monotonic() - began, 1),
         folder=str(run.folder),
-        reason="" if code == OK else told,
+        reason=told if status != FINISHED else "",
         losses=last_figures(run),
     )
+
+
+def wait_for_predecessor(run: Run, signals: Callable[[], Sequence[int]]) -> None:
+    """After a sweep was killed, its runs need a moment to notice and to save."""
+    while run.holder() is not None and not signals():
+        time.sleep(POLL_SECONDS)
+
+
+def stopped_by_doctor(run: Run) -> str:
+    """The verdict for which a run was ended before its length was reached, or nothing."""
+    settings, result = store.read_config(run), store.read_result(run)
+    short = result.get("images_seen", 0) < quantity(settings["images"])
+    watched = settings["early_stop"] == DOCTOR and settings.get("minutes") is None
+    return str(result.get("verdict")) if watched and short else ""

@@ -1,10 +1,7 @@
 """A search: Optuna chooses the values, trial by trial, to make one score good; it can be interrupted and goes on."""
 
-import os
-import socket
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from ganctl.config import confdir
 from ganctl.config.preparation import compose, prepare
@@ -13,10 +10,21 @@ from ganctl.errors import FAILED, OK, UserError
 from ganctl.metrics.keys import LOWER_IS_BETTER, NAMES
 from ganctl.nearest import hint, told
 from ganctl.sweeps.job import TRIAL
-from ganctl.sweeps.launch import Done, forced, gpus_here, is_true, launch, mistakes_of_hydra, split, sweep_folder, taken
-from ganctl.sweeps.plan import STOP, Plan, Search
+from ganctl.sweeps.launch import (
+    Done,
+    forced,
+    gpus_here,
+    is_true,
+    launch,
+    mistakes_of_hydra,
+    split,
+    sweep_folder,
+    taken,
+    taken_over,
+)
+from ganctl.sweeps.plan import Plan, Search
 from ganctl.sweeps.space import Dimension, space_of
-from ganctl.sweeps.study import demand_optuna, ended, study_of, unfinished
+from ganctl.sweeps.study import demand_optuna, ended, mend, study_of, unfinished
 from ganctl.sweeps.table import FINISHED, Row, print_table, rows_of, shown, write_table
 from ganctl.sweeps.trial import NEW
 
@@ -45,23 +53,20 @@ def search(own: Sequence[str], hydras: Sequence[str], config_dirs: Sequence[str]
     if mistakes:
         raise UserError(*dict.fromkeys(mistakes))
     demand_optuna()
-    wanted = Search(str(score), score in LOWER_IS_BETTER, count, space, fixed, list(hydras))
+    wanted = Search(str(score), score in LOWER_IS_BETTER, count, space, fixed)
     if is_true(dry_run):
         print("\n".join([f"a search for the best {NAMES[wanted.score]} in {count} trials:", *map(described, space)]))
         return Done(OK)
     folder = sweep_folder(name)
     keys = [each.key for each in space]
     dirs = [str(each) for each in confdir.user_dirs(config_dirs)]
-    return play(Plan(str(folder), [], keys, dirs, gpus=gpus_here(), search=wanted))
+    return play(Plan(str(folder), [], keys, dirs, gpus=gpus_here(), search=wanted, hydras=list(hydras)))
 
 
-def go_on(folder: Path, changes: Sequence[str]) -> Done:
+def go_on(plan: Plan, changes: Sequence[str]) -> Done:
     """Continue a search. `trials=` and Hydra's launcher may change; raises UserError for the rest."""
     demand_optuna()
-    plan = Plan.load(folder)
     assert plan.search is not None
-    if plan.pid != os.getpid() and plan.host == socket.gethostname() and plan.is_alive() and not plan.signals():
-        raise UserError(f"resume: {shown(folder)} is being searched by process {plan.pid}; wait for it")
     own, hydras = split(changes)
     trials, own = taken("trials", own)
     mistakes = [f"{word}: a search keeps its settings; only trials= and hydra's launcher may change" for word in own]
@@ -69,11 +74,7 @@ def go_on(folder: Path, changes: Sequence[str]) -> Done:
     mistakes += mistakes_of_hydra(hydras, plan.config_dirs)
     if mistakes:
         raise UserError(*mistakes)
-    (folder / STOP).unlink(missing_ok=True)
-    wanted = replace(plan.search, trials=count, hydras=hydras or plan.search.hydras)
-    return play(
-        replace(plan, folder=str(folder), host=socket.gethostname(), pid=os.getpid(), gpus=gpus_here(), search=wanted)
-    )
+    return play(replace(taken_over(plan, hydras), search=replace(plan.search, trials=count)))
 
 
 def mistakes_of_score(score: str | None) -> list[str]:
@@ -135,9 +136,16 @@ def described(each: Dimension) -> str:
 
 def play(plan: Plan) -> Done:
     """Play what is left of a search, then say what was best."""
+    with plan.in_charge():
+        stopped = play_trials(plan)
+    return Done(conclude(plan, stopped), shown(plan.place), bool(stopped))
+
+
+def play_trials(plan: Plan) -> int:
+    """Those that were begun first, then new ones; returns the exit code of a signal that stopped them, or OK."""
     search = plan.search
     assert search is not None
-    plan.save()
+    mend(plan.place)
     study = study_of(plan.place, search.lower_is_better, seed=0)
     begun = unfinished(study)
     fresh = max(0, search.trials - ended(study) - len(begun))
@@ -145,9 +153,8 @@ def play(plan: Plan) -> Done:
     which = [*map(str, begun), *(f"{NEW}{first + number}" for number in range(fresh))]
     print(f"a search for the best {NAMES[search.score]}, {len(which)} of {search.trials} trials to go, in", end=" ")
     print(f"{shown(plan.place)}", flush=True)
-    words = [*search.hydras, *(forced(word, plan.config_dirs) for word in search.fixed)]
-    stopped = launch(plan, [*words, f"++{TRIAL}={','.join(which)}"]) if which else OK
-    return Done(conclude(plan, stopped), shown(plan.place), bool(stopped))
+    words = [*plan.hydras, *(forced(word, plan.config_dirs) for word in search.fixed)]
+    return launch(plan, [*words, f"++{TRIAL}={','.join(which)}"]) if which else OK
 
 
 def conclude(plan: Plan, stopped: int) -> int:

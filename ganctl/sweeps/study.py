@@ -1,5 +1,7 @@
 """Optuna's side of a search: one study in a journal file, which every process of the search opens."""
 
+import fcntl
+import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +15,22 @@ if TYPE_CHECKING:
 FILE, NAME = "search.journal", "search"
 FOLDER = "folder"  # a trial's attribute: where its run lies
 WARM = 5  # trials that are played to their end before any is compared with the others
+
+
+class KernelLock:
+    """Lets one process at a time write to the journal. Optuna's own locks outlive a process that was killed."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.descriptor = path, -1
+
+    def acquire(self) -> bool:
+        """Wait for the lock, which the kernel frees when its holder dies."""
+        self.descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        fcntl.flock(self.descriptor, fcntl.LOCK_EX)
+        return True
+
+    def release(self) -> None:
+        os.close(self.descriptor)
 
 
 def demand_optuna() -> None:
@@ -37,7 +55,7 @@ def study_of(folder: Path, lower_is_better: bool, seed: int) -> "Study":
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of parts that Optuna calls experimental
-        storage = JournalStorage(JournalFileBackend(str(folder / FILE)))
+        storage = JournalStorage(JournalFileBackend(str(folder / FILE), KernelLock(folder / f"{FILE}.lock")))
         sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=WARM, constant_liar=True)
     return optuna.create_study(
         storage=storage,
@@ -49,9 +67,22 @@ def study_of(folder: Path, lower_is_better: bool, seed: int) -> "Study":
     )
 
 
+def mend(folder: Path) -> None:
+    """Drop the line that a killed process left half written in the journal; Optuna could not read on behind it."""
+    path, lock = folder / FILE, KernelLock(folder / f"{FILE}.lock")
+    lock.acquire()
+    try:
+        with path.open("ab+") as file:
+            file.seek(0)
+            whole = file.read().rfind(b"\n") + 1
+            file.truncate(whole)
+    finally:
+        lock.release()
+
+
 def unfinished(study: "Study") -> list[int]:
     """Numbers of the trials that were begun and have no end."""
-    return [each.number for each in trials(study, "RUNNING") if FOLDER in each.user_attrs]
+    return [each.number for each in trials(study, "RUNNING")]
 
 
 def trials(study: "Study", state: str | None = None) -> Sequence[Any]:
@@ -66,21 +97,21 @@ def ended(study: "Study") -> int:
     return sum(each.state.is_finished() for each in trials(study))
 
 
-def continued(study: "Study", number: int) -> "Trial":
-    """The trial of that number, to be played on."""
+def continued(study: "Study", number: int) -> "Trial | None":
+    """The trial of that number, to be played on; None where it has come to its end meanwhile."""
     from optuna import Trial
 
     found = next(each for each in trials(study) if each.number == number)
-    return Trial(study, found._trial_id)
+    return None if found.state.is_finished() else Trial(study, found._trial_id)
 
 
 def tell(study: "Study", trial: "Trial", value: float | None, pruned: bool = False) -> None:
     """How a trial ended: with a value, stopped early, or failed."""
     from optuna.trial import TrialState
 
+    end: dict[str, Any] = {"values": value}
     if pruned:
-        study.tell(trial, state=TrialState.PRUNED)
+        end = {"state": TrialState.PRUNED}
     elif value is None or value != value:
-        study.tell(trial, state=TrialState.FAIL)
-    else:
-        study.tell(trial, value)
+        end = {"state": TrialState.FAIL}
+    study.tell(trial, **end, skip_if_finished=True)

@@ -12,6 +12,7 @@ from ganctl.runs.figures import telling
 
 JOURNAL, TABLE = ".rows.jsonl", "sweep.csv"
 FINISHED, NOT_STARTED, INTERRUPTED_RUN = "finished", "not started", "interrupted"
+EARLY = "stopped early"  # by the doctor or, in a search, behind the others
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Row:
 def add_row(folder: Path, row: Row) -> None:
     """Note a run's end and renew the table; several processes may do so at once."""
     with (folder / JOURNAL).open("a", encoding="utf-8") as file:
-        file.write(json.dumps(asdict(row)) + "\n")  # one small write, so it is appended whole
+        file.write(f"\n{json.dumps(asdict(row))}\n")  # a new line first: a killed process may have left half of one
     write_table(folder, rows_of(folder))
 
 
@@ -39,8 +40,21 @@ def rows_of(folder: Path) -> list[Row]:
     """The runs that have ended, by number; of one that was played on, its last end."""
     journal = folder / JOURNAL
     lines = journal.read_text(encoding="utf-8").splitlines() if journal.exists() else []
-    rows = {row.number: row for row in (Row(**json.loads(line)) for line in lines)}
+    rows = {row.number: row for row in map(read_row, lines) if row is not None}
     return [rows[number] for number in sorted(rows)]
+
+
+def read_row(line: str) -> Row | None:
+    """A row from the journal; None for a line that is empty, or was cut off by a kill."""
+    try:
+        return Row(**json.loads(line))
+    except (ValueError, TypeError):
+        return None
+
+
+def has_ended(row: Row) -> bool:
+    """Whether a run is not to be played on when its sweep goes on."""
+    return row.status not in (NOT_STARTED, INTERRUPTED_RUN)
 
 
 def write_table(folder: Path, rows: Sequence[Row]) -> None:

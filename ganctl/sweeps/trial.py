@@ -7,17 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from ganctl.config.preparation import compose, prepare
 from ganctl.config.schema import quantity
-from ganctl.runs import store
-from ganctl.sweeps.plan import Plan, Search, title
+from ganctl.sweeps.plan import Plan, title
 from ganctl.sweeps.referee import Referee
-from ganctl.sweeps.run import Gpu, made, outcome, played, reported
+from ganctl.sweeps.run import Gpu, made, name_of, outcome, played, reported
 from ganctl.sweeps.study import FOLDER, continued, study_of, tell
-from ganctl.sweeps.table import FINISHED, INTERRUPTED_RUN, Row
+from ganctl.sweeps.table import EARLY, FINISHED, INTERRUPTED_RUN, NOT_STARTED, Row
 
 if TYPE_CHECKING:
     from optuna import Trial
 
-EARLY = "stopped early"
 NEW = "new"
 
 
@@ -30,19 +28,15 @@ def play_trial(plan: Plan, which: str, alone: bool) -> float | None:
     if plan.signals():
         return None
     trial = continued(study, int(which)) if begun else study.ask()
-    asked = words_of(trial, search) if begun else [each.suggested(trial) for each in search.space]
+    if trial is None:
+        return None
+    asked = [each.suggested(trial) for each in search.space]  # of a trial that was begun, what it was given then
     row = Row(trial.number + 1, title(asked, plan.swept))
     row = reported(plan, row, lambda: trial_outcome(plan, row, trial, asked, alone))
     value = row.losses.get(search.score)
-    if row.status != INTERRUPTED_RUN:
+    if row.status not in (INTERRUPTED_RUN, NOT_STARTED):
         tell(study, trial, value if row.status == FINISHED else None, pruned=row.status == EARLY and value is not None)
     return value if row.status == FINISHED else None
-
-
-def words_of(trial: "Trial", search: Search) -> list[str]:
-    """The overrides that a trial was begun with."""
-    taken = trial.params
-    return [f"{each.key}={taken[each.key]}" if each.choices else each.written(taken[each.key]) for each in search.space]
 
 
 def trial_outcome(plan: Plan, row: Row, trial: "Trial", asked: Sequence[str], alone: bool) -> Row:
@@ -54,11 +48,9 @@ def trial_outcome(plan: Plan, row: Row, trial: "Trial", asked: Sequence[str], al
         return prepare(compose([*search.fixed, *asked], plan.config_dirs))
 
     def play(wanted: dict[str, Any], gpu: Gpu) -> Row:
-        if FOLDER in trial.user_attrs:
-            run = store.Run(Path(trial.user_attrs[FOLDER]))
-        else:
-            run = made(plan, row, wanted)
-            trial.set_user_attr(FOLDER, str(run.folder.absolute()))
+        if FOLDER not in trial.user_attrs:  # written down first: the folder must be found again after a kill
+            trial.set_user_attr(FOLDER, str((plan.place / name_of(plan, row)).absolute()))
+        run = made(plan.place / Path(trial.user_attrs[FOLDER]).name, wanted)
         every = quantity(wanted["evaluate_every"])
         referee = Referee(trial, run.folder, search.score, every, plan.signals)
         ended = played(row, run, gpu, alone, referee.signals)
