@@ -43,6 +43,15 @@ def place(device: Any) -> Placement:
     return choices[device]()
 
 
+def absent(device: Any, precision: Any) -> list[str]:
+    """What this machine lacks for a device and a precision, in words."""
+    try:
+        precision_of(precision, place(device))
+    except UserError as error:
+        return list(error.mistakes)
+    return []
+
+
 def _automatic() -> Placement:
     if torch.cuda.is_available():
         return _idle()
@@ -66,7 +75,10 @@ def _mps() -> Placement:
 
 
 def _idle() -> Placement:
-    _numbered((0,))
+    if not torch.cuda.is_available():
+        raise UserError(
+            "device: idle takes the emptiest GPU, and this machine shows no NVIDIA GPU; set device=auto or device=cpu"
+        )
     free = [torch.cuda.mem_get_info(number)[0] for number in range(torch.cuda.device_count())]
     best = max(range(len(free)), key=free.__getitem__)
     name = torch.cuda.get_device_name(best)

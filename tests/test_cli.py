@@ -227,10 +227,11 @@ def test_flags_may_stand_anywhere_on_a_line_of_train():
 
 def test_every_mistake_in_the_flags_is_named():
     with pytest.raises(UserError) as caught:
-        train.read(["--mulitrun", "--images=3", "--cfg", "hydra", "--config-dir"])
+        train.read(["--mulitrun", "--images=3", "--seed", "--cfg", "hydra", "--config-dir"])
     assert caught.value.mistakes == (
         "--mulitrun: no such flag; did you mean '--multirun'?",
         "--images=3: no such flag; settings have no dashes: images=3",
+        "--seed: no such flag; settings have no dashes: seed=...",
         "--cfg: hydra was given; only job is accepted: --cfg job",
         "--config-dir: no folder given; write --config-dir DIR",
     )

@@ -118,7 +118,8 @@ OFFLINE = URLError("Name or service not known")
 
 @pytest.fixture
 def offline(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_args, **_settings):
+    def refuse(url: str, root: str, *_args, **_settings):
+        Path(root).mkdir(parents=True, exist_ok=True)  # as torchvision does before it asks the server
         raise OFFLINE
 
     monkeypatch.setattr(torchvision.datasets.utils, "download_url", refuse)

@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from ganctl.config.schema import TrainConfig
 from ganctl.errors import OK, UserError
 from ganctl.nearest import hint
 
@@ -89,6 +90,8 @@ def other_flag(word: str) -> str:
     key = word.lstrip("-")
     if "=" in word:
         return f"; settings have no dashes: {key}"
+    if key in {each.name for each in fields(TrainConfig)}:
+        return f"; settings have no dashes: {key}=..."
     return hint(f"--{key}", FLAGS) or f"; there are: {', '.join(FLAGS)}"
 
 

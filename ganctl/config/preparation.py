@@ -60,7 +60,9 @@ class Preparation:
             self._check_model(groups["model"], own, node, description)
         mistakes = [*self.composed.mistakes, *self.resolver.mistakes, *self.resolver.fresh(self.mistakes)]
         if mistakes or description is None:
-            raise UserError(*dict.fromkeys(mistakes))
+            from ganctl.devices import absent
+
+            raise UserError(*dict.fromkeys([*mistakes, *absent(own["device"], own["precision"])]))
         rest = {
             "choices": self.composed.choices,
             "description": plain(description),

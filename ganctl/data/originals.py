@@ -3,7 +3,7 @@
 import os
 import socket
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,6 +81,7 @@ def fetch(file: Path, download: Download) -> None:
     """Load one file from the first server that gives it. Raises OSError or RuntimeError."""
     from torchvision.datasets.utils import download_url
 
+    missing = [folder for folder in file.parents if not folder.exists()]
     last: Exception = RuntimeError("no server is known")
     for url in download.urls:
         try:
@@ -88,6 +89,9 @@ def fetch(file: Path, download: Download) -> None:
                 return download_url(url, str(file.parent), file.name, download.md5)
         except (OSError, RuntimeError) as error:
             last = error
+    for folder in missing:  # that torchvision made; one with a file in it stays
+        with suppress(OSError):
+            folder.rmdir()
     raise last
 
 
