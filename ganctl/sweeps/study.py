@@ -55,7 +55,8 @@ def study_of(folder: Path, lower_is_better: bool, seed: int) -> "Study":
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of parts that Optuna calls experimental
-        storage = JournalStorage(JournalFileBackend(str(folder / FILE), KernelLock(folder / f"{FILE}.lock")))
+        lock: Any = KernelLock(folder / f"{FILE}.lock")
+        storage = JournalStorage(JournalFileBackend(str(folder / FILE), lock))
         sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=WARM, constant_liar=True)
     return optuna.create_study(
         storage=storage,
