@@ -12,8 +12,14 @@ from pathlib import Path
 import pytest
 
 from ganctl import cli
+from ganctl.commands import compare
+from ganctl.config.preparation import compose, prepare
+from ganctl.runs import store
+from ganctl.runs.store import Run
 from ganctl.sweeps import gpulock, job, process
+from ganctl.sweeps import run as sweeprun
 from ganctl.sweeps.plan import Plan, swept_keys, title
+from ganctl.sweeps.run import watched
 from ganctl.sweeps.table import Row, add_row, rows_of, write_table
 
 SMALL = ["dataset=random", "dataset.shape=[1,8,8]", "model=gan", "batch_size=16", "images=64", "trainer.log_every=1"]
@@ -203,6 +209,75 @@ def test_a_dry_sweep_lists_its_runs(elsewhere, capsys):
     assert lines[0] == "4 runs, all checked:"
     assert lines[2] == "  seed=1,loss=least_squares"
     assert list(elsewhere.iterdir()) == []
+
+
+def early_stop_of(*words: str) -> str | None:
+    return watched(prepare(compose([*SMALL, *words])))["early_stop"]
+
+
+def test_the_doctor_may_end_runs_of_a_sweep_unless_the_user_said_otherwise():
+    assert early_stop_of() == "doctor"
+    assert early_stop_of("early_stop=null") is None
+    assert early_stop_of("early_stop=diversity", "evaluate_every=32") == "diversity"
+    assert early_stop_of("doctor_every=null") is None
+
+
+def test_a_comparison_plays_all_runs_to_the_same_length():
+    assert compare.evaluations(["model=gan,dcgan", "images=50k"]) == ["evaluate_every=10000", "early_stop=null"]
+    assert compare.evaluations(["images=50k", "early_stop=doctor"]) == ["evaluate_every=10000"]
+    assert compare.evaluations(["minutes=1"]) == [compare.ENDLESS, "images=100M", "early_stop=null"]
+
+
+def test_a_run_that_the_doctor_ended_is_no_failure_and_is_not_played_again(elsewhere, monkeypatch, capsys):
+    """The second of two runs is found sick halfway."""
+    played = []
+
+    def play_apart(folder, signals, environment, inherited=(), quiet=False):
+        run = Run(folder)
+        seen = 32 if played else 64
+        played.append(store.read_config(run)["early_stop"])
+        store.write_result(run, {"images_seen": seen, "verdict": "mode collapse"})
+        store.update_status(run, state="finished", images_seen=seen)
+        return 0, ""
+
+    monkeypatch.setattr(sweeprun, "play_apart", play_apart)
+    assert cli.main(["train", "-m", *SMALL, "seed=1,2", "name=s"]) == 0
+    told = capsys.readouterr().out
+    assert "run 2 (seed=2): stopped early: the doctor says mode collapse" in told
+    assert [row.status for row in rows_of(elsewhere / "outputs" / "s")] == ["finished", "stopped early"]
+    assert played == ["doctor", "doctor"]
+    assert cli.main(["train", "resume=s"]) == 0
+    assert "a sweep of 2 runs, 0 to go, in outputs/s" in capsys.readouterr().out
+    assert len(played) == 2
+
+
+def test_a_sweep_that_goes_on_keeps_its_settings_and_is_played_once_at_a_time(elsewhere, monkeypatch, capsys):
+    monkeypatch.setattr(sweeprun, "play_apart", lambda folder, *_, **__: (130, "interrupted"))
+    assert cli.main(["train", "-m", *SMALL, "seed=1,2", "name=s"]) == 1
+    assert "interrupted" in capsys.readouterr().out
+    assert cli.main(["train", "resume=s", "images=1M", "hydra/launcher=jolib"]) == 2
+    assert capsys.readouterr().err == (
+        "ganctl train: 2 mistakes\n"
+        "  images=1M: a sweep keeps its settings; only hydra's launcher may change\n"
+        "  hydra/launcher=jolib: no such option; did you mean 'joblib'?\n"
+    )
+    other = "import sys, time; from pathlib import Path; from ganctl.runs.lock import hold\n"
+    other += "with hold(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
+    command = [sys.executable, "-c", other, str(elsewhere / "outputs" / "s" / ".lock")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        assert cli.main(["train", "resume=s"]) == 2
+        holder.kill()
+    assert f"outputs/s is being played by process {holder.pid} on host" in capsys.readouterr().err
+
+
+def test_a_sweep_whose_plan_is_damaged_is_told_in_words(elsewhere, capsys):
+    folder = elsewhere / "outputs" / "s"
+    folder.mkdir(parents=True)
+    (folder / ".plan.json").write_text("{")
+    assert cli.main(["train", "resume=s"]) == 2
+    assert ".plan.json cannot be read (" in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")
