@@ -120,16 +120,17 @@ def test_compare_writes_a_table_a_csv_and_a_page_that_name_both(outputs, capsys)
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ([], "compare: no run was given; name two runs or more"),
-        (["first"], "compare: only outputs/first was given"),
-        (["first", "first"], "compare: only outputs/first was given"),
+        ([], "ganctl compare: no run was given; name two runs or more"),
+        (["first"], "ganctl compare: only outputs/first was given"),
+        (["first", "first"], "ganctl compare: only outputs/first was given"),
         (["first", "secnd"], "run: no run 'secnd'; did you mean 'second'?"),
         (
             ["first", "other"],
             "first was trained on digits 1x8x8 (train, 100 pictures), and other on mnist 1x8x8 (train, ",
         ),
         (["first", "model=gan,lsgan"], "model=gan,lsgan: settings train new runs, and cannot stand beside runs"),
-        (["model=gan", "dataset=random"], "compare: these settings make one run; give several values"),
+        (["first", "three"], "(train, 100 pictures), and three on digits 1x8x8 (train, 100 pictures, only 3)"),
+        (["model=gan", "dataset=random"], "ganctl compare: these settings make one run; give several values"),
         (["first", "second", "out=a.png"], "out: a.png: the page is HTML; end the name in .html"),
         (["modle=gan,lsgan", "dataset=random"], "modle: no such key; did you mean 'model'?"),
         (["first", "second", "evaluate=true"], "ckpt: last is not in outputs/first; there are: none yet"),
@@ -141,6 +142,8 @@ def test_what_compare_refuses(outputs, words, told, capsys):
     make_run(outputs, "first", settings_of("gan"), fd=30.0)
     make_run(outputs, "second", settings_of("lsgan"), fd=20.0)
     make_run(outputs, "other", settings_of("gan", dataset="mnist"), fd=20.0)
+    three = settings_of("gan")
+    make_run(outputs, "three", three | {"dataset": three["dataset"] | {"only": [3]}}, fd=20.0)
     assert cli.main(["compare", *words]) == 2
     assert told in capsys.readouterr().err
 

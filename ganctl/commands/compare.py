@@ -67,9 +67,7 @@ def train_and_compare(settings: Sequence[str], config_dirs: Sequence[str], argum
     from ganctl.sweeps.many import play_many
 
     if len(combinations(split(settings)[0])) < 2:
-        raise UserError(
-            "compare: these settings make one run; give several values, such as model=dcgan,lsgan or seed=1,2"
-        )
+        raise UserError("these settings make one run; give several values, such as model=dcgan,lsgan or seed=1,2")
     done = play_many([*settings, *evaluations(settings)], config_dirs)
     if done.folder is None:  # dry_run
         return done.code
@@ -116,9 +114,7 @@ def records_of(selectors: Sequence[str]) -> list["Record"]:
     alone = list({each.folder.resolve(): each for each in found}.values())
     if len(alone) < 2:
         given = f"only {alone[0].folder} was given" if alone else "no run was given"
-        raise UserError(
-            f"compare: {given}; name two runs or more (see ganctl list runs), a sweep's folder, or settings"
-        )
+        raise UserError(f"{given}; name two runs or more (see ganctl list runs), a sweep's folder, or settings")
     return [record(each) for each in alone]
 
 

@@ -33,6 +33,8 @@ def choose(
     download: fetch them.
     Raises UserError where the named one cannot be had.
     """
+    if weights is not None and name not in ("auto", "inception"):
+        raise UserError(f"weights: Inception's, and extractor={name} takes none; leave one of the two out")
     if name == "inception" or (name == "auto" and (weights or download or (_quick(device) and find_weights()))):
         return InceptionExtractor(weights, download=download)
     if name == "dinov2":

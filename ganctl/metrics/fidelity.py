@@ -9,7 +9,7 @@ import torch_fidelity
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ganctl.errors import UserError
+from ganctl.errors import UserError, noted, together
 from ganctl.metrics.extractors import Features, finite
 from ganctl.metrics.isolation import isolated
 
@@ -94,8 +94,10 @@ def fidelity(samples: Features, reals: Features, metrics: Collection[str]) -> di
     pr: Kynkaanniemi et al. 2019, equation 1, k = 3. Computed by torch-fidelity, under a random state of its own.
     Raises UserError for too few pictures, and NotFinite for features that are not numbers.
     """
-    for metric in metrics:
-        demand_enough(metric, samples, reals)
+    with together() as mistakes:
+        for metric in metrics:
+            with noted(mistakes):
+                demand_enough(metric, samples, reals)
     found: dict[str, Measured] = {}
     distances = {metric for metric in metrics if metric != "is"}
     with isolated():

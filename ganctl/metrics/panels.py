@@ -23,6 +23,7 @@ from ganctl.metrics.panel import Panel
 from ganctl.metrics.pointpanel import PointPanel
 from ganctl.metrics.points import COUNT
 from ganctl.metrics.reals import Reals
+from ganctl.metrics.sheets import request
 
 log = logging.getLogger("ganctl")
 REFERENCE, REFERENCE_OF_PAPERS = 10_000, 50_000  # real pictures, at most; the larger number for Inception;
@@ -88,7 +89,19 @@ def panel_of(
         count = wanted.count or COUNT
         return PointPanel(dataset, name, count=count, seed=wanted.seed, device=device, averaged=wanted.averaged)
     split = str(settings["dataset"].get("split", "all"))
-    return picture_panel(Reals(name, split, dataset.describe(), table), dataset, wanted, device)
+    panel = picture_panel(Reals(name, split, dataset.describe(), table), dataset, wanted, device)
+    if "conditional" in (wanted.metrics or ()):
+        demand_obedience(game, panel)
+    return panel
+
+
+def demand_obedience(game: Generative, panel: Panel) -> None:
+    """Raise UserError for a game that cannot be asked for a class."""
+    if request(game, 1, None if panel.wished is None else panel.wished[:1], panel.seed, panel.texts)[1] is None:
+        raise UserError(
+            "metrics: conditional needs a model that can be asked for a class, such as cgan, and this one cannot; "
+            "leave it out"
+        )
 
 
 def pair_panel(

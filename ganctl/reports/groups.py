@@ -12,6 +12,7 @@ from ganctl.reports.record import Record
 # settings that say where and how a run is watched, not what it learns
 BESIDE = {"seed", "name", "resume", "dry_run", "device", "overrides", "keep", "plugins", "description", "choices"}
 BESIDE |= {"sample_every", "checkpoint_every", "evaluate_every", "compile", "trainer"}
+BESIDE |= {"doctor_every", "early_stop"}
 UNTOLD = {"name", "seed", "device", "images", "minutes", "evaluate_every", "dataset"}  # keys that no title needs
 
 
@@ -49,7 +50,7 @@ def demand_same_data(records: Sequence[Record]) -> None:
     for other in records[1:]:
         if data_of(first) != data_of(other):
             raise UserError(
-                f"compare: {first.name} was trained on {told(first)}, and {other.name} on {told(other)}; "
+                f"{first.name} was trained on {told(first)}, and {other.name} on {told(other)}; "
                 "scores on different data say nothing of each other: compare runs on the same data"
             )
 
@@ -58,14 +59,21 @@ def data_of(record: Record) -> tuple[Any, ...]:
     """What must be equal: the option, the folder's name, and what the data is."""
     facts = record.config["description"]
     split = record.config["dataset"].get("split")
-    return (record.data, split, facts.get("classes"), facts.get("count"), facts.get("names"))
+    return (record.data, split, facts.get("classes"), facts.get("count"), facts.get("names"), selected(record))
+
+
+def selected(record: Record) -> str:
+    """Which classes were kept, or left out, as it is typed; nothing where all were taken."""
+    node = record.config["dataset"]
+    chosen = {key: node.get(key) for key in ("only", "without")}
+    return ", ".join(f"{key} {' and '.join(map(str, classes))}" for key, classes in chosen.items() if classes)
 
 
 def told(record: Record) -> str:
     """The data in words."""
     split = record.config["dataset"].get("split")
     count = f"{record.config['description'].get('count', 0):,} pictures"
-    return f"{record.data} ({', '.join(str(part) for part in (split, count) if part)})"
+    return f"{record.data} ({', '.join(str(part) for part in (split, count, selected(record)) if part)})"
 
 
 def grouped(records: Sequence[Record]) -> list[Group]:
