@@ -227,7 +227,7 @@ def test_every_option_has_a_caption() -> None:
         ("device=tpu", "device: 'tpu' is not a device; choose auto, cpu, cuda, mps, idle or GPU numbers such as [0,2]"),
         ("device=[0,0]",
          "device: [0, 0] is not a device; choose auto, cpu, cuda, mps, idle or GPU numbers such as [0,2]"),
-        ("device=[0,1,2]", "batch_size: 64; must be a multiple of 3, the number of devices"),
+        ("trainer.processes=3", "batch_size: 64; must be a multiple of 3, the number of devices"),
         ("name=a/b", "name: 'a/b' is not the name of a folder; use letters, digits, '-' and '_'"),
         ("name=..", "name: '..' is not the name of a folder; use letters, digits, '-' and '_'"),
         ("keep=-1", "keep: -1; must be 0 or more"),
