@@ -144,7 +144,7 @@ def test_a_run_in_use_is_refused(outputs):
     start.train(settings_of())
     run = store.Run(outputs / "run")
     with run.lock(), pytest.raises(UserError, match="in use by process"):
-        start.resume(run, recheck(store.read_config(run)))
+        start.resume(run, recheck(store.read_config(run), ["images=240"]))
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="has a GPU")
@@ -171,6 +171,16 @@ def test_longer_than_before(outputs):
     start.train(settings_of())
     run = store.Run(outputs / "run")
     assert start.resume(run, recheck(store.read_config(run), ["images=240"]))["images_seen"] == 240
+
+
+def test_a_finished_run_is_left_as_it_is(outputs):
+    start.train(settings_of())
+    run = store.Run(outputs / "run")
+    before = (run.checkpoints / "last.ckpt").read_bytes()
+    with pytest.raises(UserError, match=r"^resume: .*run is finished, \d+ images seen; give a greater length"):
+        start.resume(run, recheck(store.read_config(run)))
+    assert (run.checkpoints / "last.ckpt").read_bytes() == before
+    assert store.read_status(run).state == "finished"
 
 
 def test_dry_run_tells_and_leaves_nothing(outputs, capsys):

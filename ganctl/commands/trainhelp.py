@@ -24,7 +24,7 @@ COMMON = (
 SEARCH = {
     "search=SCORE": "let Optuna choose among key=a,b and 'key=interval(1e-5,1e-3)' for the best score, such as fd",
     "trials=20": "how many it may play; sick ones are stopped early",
-    "resume=FOLDER": "go on with a search that was interrupted, or that shall get more trials",
+    "resume=FOLDER": "go on with a sweep or a search that was interrupted; trials= gives a search more",
 }
 FLAGS = {
     "-m, --multirun": "a sweep: every value of every key=a,b, each in a run folder of its own",

@@ -36,11 +36,20 @@ def resume(run: Run, settings: Config, *, callbacks: Sequence[pl.Callback] = ())
     found = checkpoint.load_newest_good(run)
     for notice in found.notices:
         log.warning(notice)
+    demand_more(run, settings, found.content["images_seen"])
     with prepared_cpu(settings["trainer"]["threads"]):
         stage = set_up(settings)
         if group.to_be_started(settings, stage.placement):
             return play_together(settings, stage, run, resuming=True, callbacks=callbacks)
         return play(settings, stage, run, state=found.content, callbacks=callbacks)
+
+
+def demand_more(run: Run, settings: Config, seen: int) -> None:
+    """Raise UserError for a run that has come to its end: one more round would make another run of it."""
+    if store.read_status(run).state == "finished" and seen >= quantity(settings["images"]):
+        raise UserError(
+            f"resume: {run.folder} is finished, {seen:,} images seen; give a greater length, such as images={2 * seen}"
+        )
 
 
 def dry_run(settings: Config) -> None:
