@@ -14,6 +14,7 @@ import torch
 from ganctl.config.preparation import compose, prepare, recheck
 from ganctl.errors import INTERRUPTED, NOT_FINITE, TERMINATED, NotFinite, Stopped, UserError
 from ganctl.runs import checkpoint, store
+from ganctl.runs.content import fingerprint
 from ganctl.training import start
 
 BATCH = 8
@@ -103,6 +104,7 @@ def test_a_signal_finishes_the_round_saves_and_says_how_to_go_on(number, code, o
     run = store.Run(outputs / "run")
     assert (store.read_status(run).state, store.read_status(run).images_seen) == ("interrupted", 56)
     assert checkpoint.load(run.checkpoints / "last.ckpt")["rounds"] == 7
+    assert [path.name for path in run.samples.glob("*.png")] == ["000000000.png"]  # none out of turn
     assert start.resume(run, recheck(store.read_config(run)))["rounds"] == 20
 
 
@@ -180,6 +182,18 @@ def test_a_finished_run_is_left_as_it_is(outputs):
     with pytest.raises(UserError, match=r"^resume: .*run is finished, \d+ images seen; give a greater length"):
         start.resume(run, recheck(store.read_config(run)))
     assert (run.checkpoints / "last.ckpt").read_bytes() == before
+    assert store.read_status(run).state == "finished"
+
+
+def test_a_run_killed_between_its_last_checkpoint_and_its_end_is_not_played_on(outputs):
+    start.train(settings_of())
+    run = store.Run(outputs / "run")
+    before = checkpoint.load(run.checkpoints / "last.ckpt")
+    store.update_status(run, state="running")
+    result = start.resume(run, recheck(store.read_config(run)))
+    assert (result["images_seen"], result["rounds"], result["state"]) == (160, 20, "finished")
+    assert result["losses"] == before["callbacks"]["recorder"]["latest"]
+    assert fingerprint(checkpoint.load(run.checkpoints / "last.ckpt")) == fingerprint(before)
     assert store.read_status(run).state == "finished"
 
 

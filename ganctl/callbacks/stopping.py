@@ -15,7 +15,9 @@ EXIT_CODES = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED}
 
 
 class Stopping(pl.Callback):
-    """Ends after a whole round. Ctrl-C and SIGTERM finish the round and save; a second Ctrl-C stops at once.
+    """Stands first: what is due at a training's end is done after the round in which it is reached.
+
+    Ctrl-C and SIGTERM are only remembered here, see `Interrupting`; a second Ctrl-C stops at once.
 
     minutes: of training, over all continuations, as `spent` counts its seconds.
     """
@@ -28,9 +30,11 @@ class Stopping(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, module: GameModule) -> None:  # type: ignore[override]
         for number in EXIT_CODES:
             self._before[number] = signal.signal(number, self._ask)
+        if module.images_seen >= self.images:  # killed after its last checkpoint, before it was called finished
+            trainer.should_stop = True
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: GameModule, *_: Any) -> None:  # type: ignore[override]
-        if module.images_seen >= self.images or self.exit_code or self.spent() >= self.seconds:
+        if module.images_seen >= self.images or self.spent() >= self.seconds:
             trainer.should_stop = True
 
     def teardown(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
@@ -42,3 +46,17 @@ class Stopping(pl.Callback):
         if self.exit_code == INTERRUPTED and number == signal.SIGINT:
             os._exit(INTERRUPTED)
         self.exit_code = EXIT_CODES[signal.Signals(number)]
+
+
+class Interrupting(pl.Callback):
+    """Ends after the round in which a signal came. Stands right before the checkpoint writer: what is interrupted is
+    saved, but neither sampled, examined nor evaluated out of turn, so that its continuation leaves what an
+    uninterrupted one would.
+    """
+
+    def __init__(self, stopping: Stopping) -> None:
+        self.stopping = stopping
+
+    def on_train_batch_end(self, trainer: pl.Trainer, module: GameModule, *_: Any) -> None:  # type: ignore[override]
+        if self.stopping.exit_code:
+            trainer.should_stop = True

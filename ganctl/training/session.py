@@ -22,7 +22,7 @@ from ganctl.callbacks.progress import ShowProgress, clock
 from ganctl.callbacks.recorder import Recorder
 from ganctl.callbacks.reporting import Reporting
 from ganctl.callbacks.restoring import Restoring
-from ganctl.callbacks.stopping import Stopping
+from ganctl.callbacks.stopping import Interrupting, Stopping
 from ganctl.config.schema import quantity
 from ganctl.data.dataset import Dataset, Table
 from ganctl.data.stream import Stream, derived_seed, fixed
@@ -133,6 +133,7 @@ class Session:
             *([self.doctor] if self.doctor else []),
             self.gallery,
             *([self.evaluating] if self.evaluating else []),
+            Interrupting(self.stopping),
             *([Agreeing()] if group.size(self.settings, self.placement) > 1 else []),
             self.checkpoints,
             progress,
