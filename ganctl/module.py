@@ -21,36 +21,52 @@ class Tally:
     """Means of the losses over a window of rounds, summed on the device and read once at its end."""
 
     def __init__(self) -> None:
-        self.sums: dict[str, Tensor] = {}
-        self.counts: dict[str, int] = {}
+        self.sums: dict[tuple[str, ...], Tensor] = {}  # names said together -> their sums, [names] fp32
+        self.counts: dict[tuple[str, ...], int] = {}
 
     def add(self, turn: str, outcome: Outcome) -> None:
-        for name, value in (*outcome.terms.items(), *outcome.watched.items()):
-            key = f"{turn}/{name}"
-            value = value.detach().float()
-            if key in self.sums:
-                self.sums[key] += value
-            else:
-                self.sums[key] = value.clone()
-            self.counts[key] = self.counts.get(key, 0) + 1
+        """All numbers of an outcome in one addition: one for each would cost a small network more than its layers."""
+        said = {**outcome.terms, **outcome.watched}
+        names = tuple(f"{turn}/{name}" for name in said)
+        values = torch.stack([value.detach().float() for value in said.values()])
+        self.sums[names] = self.sums[names] + values if names in self.sums else values
+        self.counts[names] = self.counts.get(names, 0) + 1
 
     def read(self, shared: Callable[[Tensor], Tensor] = lambda values: values) -> dict[str, float]:
         """Means of the window (one transfer from the device); the next window begins empty.
 
         shared: the mean over the run's processes, where there are several.
         """
-        names = list(self.sums)
-        values = shared(torch.stack([self.sums[name] for name in names])).tolist() if names else []
-        means = {name: value / self.counts[name] for name, value in zip(names, values, strict=True)}
+        sums, counts = self.by_name()
+        values = shared(torch.stack(list(sums.values()))).tolist() if sums else []
+        means = {name: value / counts[name] for name, value in zip(sums, values, strict=True)}
         self.sums, self.counts = {}, {}
         return means
 
+    def by_name(self) -> tuple[dict[str, Tensor], dict[str, int]]:
+        """Sums and counts of each name, whatever it was said together with."""
+        sums: dict[str, Tensor] = {}
+        counts: dict[str, int] = {}
+        for names, values in self.sums.items():
+            for name, value in zip(names, values, strict=True):
+                sums[name] = sums[name] + value if name in sums else value
+                counts[name] = counts.get(name, 0) + self.counts[names]
+        return sums, counts
+
     def state_dict(self) -> dict[str, Any]:
-        """A window half filled, for a checkpoint."""
-        return {"sums": dict(self.sums), "counts": dict(self.counts)}
+        """A window half filled, for a checkpoint: as it is, since sums in another order round differently."""
+        return {
+            "names": [list(names) for names in self.sums],
+            "sums": list(self.sums.values()),
+            "counts": list(self.counts.values()),
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.sums, self.counts = dict(state["sums"]), dict(state["counts"])
+        keys = [tuple(names) for names in state["names"]]
+        self.sums, self.counts = (
+            dict(zip(keys, state["sums"], strict=True)),
+            dict(zip(keys, state["counts"], strict=True)),
+        )
 
 
 class GameModule(pl.LightningModule):
@@ -106,9 +122,13 @@ class GameModule(pl.LightningModule):
         return list(self.by_turn.values())
 
     def on_fit_start(self) -> None:
-        """A half-precision scaler lives in Lightning's wrappers; without one they only cost time."""
-        scaled = getattr(self.trainer.precision_plugin, "scaler", None) is not None
-        wrapped = self.optimizers(use_pl_optimizer=scaled)
+        """A half-precision scaler, and what several processes tell each other, live in Lightning's wrappers.
+
+        Without either they only cost time: a tenth of the round of a small network.
+        """
+        wraps = getattr(self.trainer.precision_plugin, "scaler", None) is not None or self.trainer.world_size > 1
+        self.lower: Callable[[Tensor], None] = self.manual_backward if wraps else Tensor.backward
+        wrapped = self.optimizers(use_pl_optimizer=wraps)
         wrapped = wrapped if isinstance(wrapped, list) else [wrapped]
         self.average.settle(self.game)
         self.stepping = dict(zip(self.by_turn, wrapped, strict=True))
@@ -139,7 +159,7 @@ class GameModule(pl.LightningModule):
         optimizer = self.stepping[turn.name]
         outcome = turn.loss(round)
         optimizer.zero_grad()
-        self.manual_backward(outcome.total)
+        self.lower(outcome.total)
         if self.watch_gradients:
             outcome = Outcome(outcome.terms, {**outcome.watched, "gradient": self._gradient_norm(turn)})
         if self.clip is not None:

@@ -71,4 +71,6 @@ def moved(value: Any, device: torch.device) -> Any:
         return value.to(device)
     if isinstance(value, Mapping):
         return {key: moved(entry, device) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [moved(entry, device) for entry in value]
     return value
