@@ -27,6 +27,16 @@ def at_least_one(**settings: int) -> None:
             raise ValueError(f"{name}: {value}; must be 1 or more")
 
 
+Output = Literal["linear", "tanh"]
+"""How a generator ends. The style-based papers end in a linear map; tanh reaches the borders of [-1, 1] by itself, so
+on pictures that lie there (the ground of digits is -1 throughout) the discriminator finds no easy difference."""
+
+
+def ending_in(output: Output) -> nn.Module:
+    """The last layer: what keeps a picture in [-1, 1], or nothing."""
+    return nn.Tanh() if output == "tanh" else nn.Identity()
+
+
 def widths(count: int, width: int, max_width: int) -> list[int]:
     """Channels of `count` sizes, largest size first: `width`, doubled with each halving, never above `max_width`."""
     if not 1 <= width <= max_width:

@@ -17,7 +17,7 @@ from ganctl.networks.equalized import (
 )
 from ganctl.networks.interfaces import Discriminator, Generator, Growing, Shape
 from ganctl.networks.label import LabelEmbedding, demand
-from ganctl.networks.layers import enlarge, nhwc, shrink, widths
+from ganctl.networks.layers import Output, ending_in, enlarge, nhwc, shrink, widths
 from ganctl.networks.sizes import halvings
 
 GAIN = sqrt(2)  # He et al. 2015, for layers before a leaky ReLU
@@ -36,7 +36,13 @@ class ProGANGenerator(Growing, Generator):
     """
 
     def __init__(
-        self, shape: Shape, noise_size: int = 512, width: int = 16, max_width: int = 512, classes: int | None = None
+        self,
+        shape: Shape,
+        noise_size: int = 512,
+        width: int = 16,
+        max_width: int = 512,
+        classes: int | None = None,
+        output: Output = "linear",
     ) -> None:
         super().__init__()
         colours, height, breadth = shape
@@ -44,7 +50,7 @@ class ProGANGenerator(Growing, Generator):
         self.stand_at(halvings(height, breadth)[::-1])
         self.channels = widths(len(self.sizes), width, max_width)[::-1]
         self.embedding = None if classes is None else LabelEmbedding(classes, noise_size)
-        self.norm = PixelNorm()
+        self.norm, self.finish = PixelNorm(), ending_in(output)
         self.blocks = nn.ModuleList(self._block(index) for index in range(len(self.sizes)))
         self.to_colours = nn.ModuleList(EqualizedPointwise(channels, colours) for channels in self.channels)
 
@@ -69,10 +75,9 @@ class ProGANGenerator(Growing, Generator):
         for block in self.blocks[: stage + 1]:
             before, features = features, block(features)
         image = self.to_colours[stage](features)
-        if weight == 1:
-            return image
-        coarse = enlarge(self.to_colours[stage - 1](before), self.sizes[stage])
-        return coarse.lerp(image, weight)
+        if weight < 1:
+            image = enlarge(self.to_colours[stage - 1](before), self.sizes[stage]).lerp(image, weight)
+        return self.finish(image)
 
     def stages(self) -> list[tuple[int, ...]]:
         return [(channels, *size) for channels, size in zip(self.channels, self.sizes, strict=True)]

@@ -10,7 +10,7 @@ from torch.nn.functional import avg_pool2d, interpolate, leaky_relu
 
 from ganctl.networks.interfaces import Discriminator, Generator, Shape
 from ganctl.networks.label import LabelEmbedding, demand
-from ganctl.networks.layers import Pointwise, Size, at_least_one, nhwc, widths
+from ganctl.networks.layers import Output, Pointwise, Size, at_least_one, ending_in, nhwc, widths
 from ganctl.networks.sizes import halvings
 
 Layer = TypeVar("Layer", nn.Conv2d, nn.Linear, Pointwise)
@@ -66,8 +66,8 @@ class R3GANGenerator(Generator):
     """A learned basis of the smallest map, each channel weighted by a linear map of the noise, then residual stages.
 
     `width`: channels at full size, doubled with each halving up to `max_width`; `group_size`: channels of a group of
-    the grouped convolution. With `classes`, an embedding as long as the noise is concatenated to it. The last layer
-    is linear; a sample (eval mode) is held in [-1, 1].
+    the grouped convolution. With `classes`, an embedding as long as the noise is concatenated to it. After a
+    linear `output` a sample (eval mode) is held in [-1, 1].
     """
 
     def __init__(
@@ -80,6 +80,7 @@ class R3GANGenerator(Generator):
         expansion: int = 2,
         blocks: int = 2,
         classes: int | None = None,
+        output: Output = "linear",
     ) -> None:
         super().__init__()
         at_least_one(noise_size=noise_size, group_size=group_size, expansion=expansion, blocks=blocks)
@@ -95,13 +96,13 @@ class R3GANGenerator(Generator):
             if index > 0:
                 self.body.append(Up(self.channels[index - 1], channels, size))
             self.body.extend(stage(channels, blocks, len(self.sizes), expansion, group_size))
-        self.paint = scaled(Pointwise(width, image_channels, bias=False))
+        self.paint, self.finish = scaled(Pointwise(width, image_channels, bias=False)), ending_in(output)
 
     def forward(self, noise: Tensor, label: Tensor | None = None) -> Tensor:
         if self.embedding is not None:
             noise = torch.cat((noise, self.embedding(demand(label)).to(noise.dtype)), 1)
         weights = self.weigh(noise)[:, :, None, None]
-        image = self.paint(self.body(nhwc(weights * self.basis.to(weights.dtype))))
+        image = self.finish(self.paint(self.body(nhwc(weights * self.basis.to(weights.dtype)))))
         return image if self.training else image.clamp(-1, 1)
 
     def stages(self) -> list[tuple[int, ...]]:

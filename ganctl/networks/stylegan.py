@@ -13,7 +13,7 @@ from ganctl.networks.equalized import (
     NoiseInjection,
 )
 from ganctl.networks.interfaces import Growing, Shape
-from ganctl.networks.layers import enlarge, widths
+from ganctl.networks.layers import Output, enlarge, widths
 from ganctl.networks.progan import GAIN, ProGANDiscriminator, leaky
 from ganctl.networks.resampling import Blur
 from ganctl.networks.sizes import halvings
@@ -59,8 +59,9 @@ class StyleGANGenerator(Growing, StyleGenerator):
         depth: int = 8,
         mixing: float = 0.9,
         classes: int | None = None,
+        output: Output = "linear",
     ) -> None:
-        super().__init__(noise_size, style_size, depth, mixing, classes)
+        super().__init__(noise_size, style_size, depth, mixing, classes, output)
         colours, height, breadth = shape
         self.stand_at(halvings(height, breadth)[::-1])
         self.channels = widths(len(self.sizes), width, max_width)[::-1]
@@ -89,10 +90,9 @@ class StyleGANGenerator(Growing, StyleGenerator):
             for layer in (2 * index, 2 * index + 1):
                 features = self.styled[layer](features, styles[:, layer])
         image = self.to_colours[stage](features)
-        if weight == 1:
-            return image
-        coarse = enlarge(self.to_colours[stage - 1](before), self.sizes[stage])
-        return coarse.lerp(image, weight)
+        if weight < 1:
+            image = enlarge(self.to_colours[stage - 1](before), self.sizes[stage]).lerp(image, weight)
+        return self.finish(image)
 
     def mixable_layers(self) -> int:
         return 2 * (self.stage()[0] + 1)

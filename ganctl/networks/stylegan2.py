@@ -16,7 +16,7 @@ from ganctl.networks.equalized import (
     ProjectionScore,
 )
 from ganctl.networks.interfaces import Discriminator, Shape
-from ganctl.networks.layers import nhwc, widths
+from ganctl.networks.layers import Output, nhwc, widths
 from ganctl.networks.progan import GAIN, ending, leaky
 from ganctl.networks.resampling import Doubling, FilteredDoublingConv, FilteredHalvingConv, Halving
 from ganctl.networks.sizes import halvings
@@ -92,8 +92,9 @@ class StyleGAN2Generator(StyleGenerator):
         form: Form = "skip",
         mixing: float = 0.9,
         classes: int | None = None,
+        output: Output = "linear",
     ) -> None:
-        super().__init__(noise_size, style_size, depth, mixing, classes)
+        super().__init__(noise_size, style_size, depth, mixing, classes, output)
         colours, height, breadth = shape
         self.form, self.sizes = form, halvings(height, breadth)[::-1]  # smallest first
         self.channels = widths(len(self.sizes), width, max_width)[::-1]
@@ -132,7 +133,7 @@ class StyleGAN2Generator(StyleGenerator):
                 features = (features + doubling(self.bypasses[index](before))) / sqrt(2)
             if image is not None:
                 image = doubling(image) + self.to_colours[index + 1](features, third)
-        return self.to_colours[-1](features, styles[:, -1]) if image is None else image
+        return self.finish(self.to_colours[-1](features, styles[:, -1]) if image is None else image)
 
     def stages(self) -> list[tuple[int, ...]]:
         return [(channels, *size) for channels, size in zip(self.channels, self.sizes, strict=True)]

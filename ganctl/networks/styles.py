@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from ganctl.networks.equalized import EqualizedLinear, PixelNorm
 from ganctl.networks.interfaces import StyleBased
 from ganctl.networks.label import LabelEmbedding, demand
+from ganctl.networks.layers import Output, ending_in
 
 MEAN_DECAY = 0.995  # of the mean style, a batch (Karras et al. 2019, the authors' code)
 
@@ -42,12 +43,14 @@ class Mapping(nn.Module):
 class StyleGenerator(StyleBased):
     """Mapping, then in training a mix of two styles, then synthesis, which subclasses write."""
 
-    def __init__(self, noise_size: int, style_size: int, depth: int, mixing: float, classes: int | None) -> None:
+    def __init__(
+        self, noise_size: int, style_size: int, depth: int, mixing: float, classes: int | None, output: Output
+    ) -> None:
         if not 0 <= mixing <= 1:
             raise ValueError(f"mixing: {mixing}; a probability, so 0 to 1")
         super().__init__()
         self.noise_size, self.style_size, self.classes = noise_size, style_size, classes or 0
-        self.mixing = mixing
+        self.mixing, self.finish = mixing, ending_in(output)
         self.mapper = Mapping(noise_size, style_size, depth, classes)
         self.register_buffer("mean_style", torch.zeros(style_size))
 
