@@ -70,8 +70,9 @@ def kept_for_backward(game: Game, settings: dict[str, Any]) -> int | None:
     """Bytes that the round's graphs keep, counted on the meta device; None where the game takes other batches."""
     with counting() as kept:
         try:
+            dataset = parts.dataset_of(settings)
             with torch.device("meta"):
-                batch = parts.dataset_of(settings).blank(settings["batch_size"])
+                batch = dataset.blank(settings["batch_size"])
             turns = game.turns()
             round = game.deal(batch, frozenset(turn.name for turn in turns), Clock(0, 0))
             for turn in turns:
