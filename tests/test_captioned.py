@@ -118,6 +118,12 @@ def test_only_captions_with_another_are_mismatched():
     assert mismatched(as_bytes(["x", "x"]))[1].tolist() == [False, False]
 
 
+def test_the_wrong_caption_is_the_one_that_shares_most_words():
+    """The blue triangle shares one word with the first, the red triangle two; of two alike the next row counts."""
+    others, _ = mismatched(as_bytes(["a red circle", "a blue triangle", "a Red triangle", "no square"]))
+    assert others.tolist() == [2, 2, 0, 0]
+
+
 def test_mismatched_captions_are_spread_over_the_batch():
     others, _ = mismatched(as_bytes(["a", "b", "c", "d"]))
     assert others.tolist() == [1, 2, 3, 0]
