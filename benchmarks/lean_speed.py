@@ -58,7 +58,7 @@ def gradient_penalty(loop: "LeanLoop", real: Tensor, fake: Tensor) -> Tensor:
 
 def r1_lazy(loop: "LeanLoop", real: Tensor, fake: Tensor) -> Tensor:
     image = real.detach().requires_grad_()
-    return 16 * 0.05 / 2 * slope(loop.discriminator(image), image).square().sum(1).mean()
+    return 4 * 1.0 / 2 * slope(loop.discriminator(image), image).square().sum(1).mean()
 
 
 def r1_r2(loop: "LeanLoop", real: Tensor, fake: Tensor) -> Tensor:
@@ -75,7 +75,7 @@ def path_length(loop: "LeanLoop", real: Tensor, fake: Tensor) -> Tensor:
     (gradient,) = torch.autograd.grad((image * y).sum(), styles, create_graph=True)
     lengths = gradient.square().sum(2).mean(1).sqrt()
     loop.mean = loop.mean.lerp(lengths.detach().mean(), 0.01)
-    return 4 * 2 * (lengths - loop.mean).square().mean()
+    return 8 * 0.2 * (lengths - loop.mean).square().mean()
 
 
 def logistic(real: Tensor, fake: Tensor) -> Tensor:
@@ -102,15 +102,16 @@ METHODS = {
         lambda real, fake: fake.mean() - real.mean(),
         lambda fake, real: -fake.mean(),
         gradient_penalty,
-        critic_rounds=5,
+        critic_rounds=2,
         overrides=["model=wgan_gp", "dataset=mnist"],
     ),
     "stylegan2": Method(
         logistic,
         towards_real,
         r1_lazy,
-        every=16,
+        every=4,
         on_generator=path_length,
+        on_generator_every=8,
         overrides=["model=stylegan2", "dataset=mnist"],
     ),
     "r3gan": Method(
@@ -138,10 +139,9 @@ class LeanLoop:
         count = min(len(table), 10_000)
         self.images = table.batch(torch.arange(count), torch.Generator()).image
         self.batch = settings["batch_size"]
-        options = settings["model"]["optimizers"]["generator"]
-        made = {"lr": options["lr"], "betas": tuple(options["betas"]), "fused": True}
-        self.of_generator = torch.optim.Adam(self.generator.parameters(), **made)
-        self.of_discriminator = torch.optim.Adam(self.discriminator.parameters(), **made)
+        optimizers = settings["model"]["optimizers"]
+        self.of_generator = adam(self.generator, optimizers["generator"])
+        self.of_discriminator = adam(self.discriminator, optimizers["discriminator"])
 
     def round(self) -> None:
         method, playing = self.method, (self.rounds + 1) % self.method.critic_rounds == 0
@@ -172,6 +172,10 @@ class LeanLoop:
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+
+
+def adam(network: nn.Module, options: dict[str, Any]) -> torch.optim.Adam:
+    return torch.optim.Adam(network.parameters(), lr=options["lr"], betas=tuple(options["betas"]), fused=True)
 
 
 def thaw(network: nn.Module, yes: bool) -> None:
