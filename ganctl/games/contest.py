@@ -38,16 +38,23 @@ class Contest:
         self.augment, self.penalties = augment, tuple(penalties)
 
     def tell_apart(
-        self, real: Tensor, fake: Tensor, clock: Clock, turn: str, weight: float = 1.0, heads: Heads = no_heads
+        self,
+        real: Tensor,
+        fake: Tensor,
+        clock: Clock,
+        turn: str,
+        weight: float = 1.0,
+        heads: Heads = no_heads,
+        label: Tensor | None = None,
     ) -> Outcome:
         """The discriminator's turn, called `turn`; `weight` is that of the loss, not of the penalties.
 
-        heads: more terms by name, from what the discriminator said.
+        heads: more terms by name, from what the discriminator said. label: of both, where it judges with the label.
         """
         due = [penalty for penalty in self.penalties if penalty.due(clock.plays(turn))]
         needs_gradient = any(penalty.needs_gradient for penalty in due)
         with full_precision(real.device) if needs_gradient else nullcontext():
-            critique = self.critique(real, fake, clock, needs_gradient)
+            critique = self.critique(real, fake, clock, needs_gradient, label)
             self.augment.observe(critique.real_score.detach())
             loss = self.adversarial.discriminator(critique.real_score, critique.fake_score)
             terms = {"adversarial": weight * loss}
@@ -62,28 +69,30 @@ class Contest:
         """The other side's turn: the scalar that the maker of `fake` lowers."""
         return self.lowered(self.discriminator(self.augment(fake)), real)
 
-    def lowered(self, fake_score: Tensor, real: Tensor) -> Tensor:
+    def lowered(self, fake_score: Tensor, real: Tensor, label: Tensor | None = None) -> Tensor:
         """The same, where the scores of augmented fakes are known already."""
         real_score = None
         if self.adversarial.relativistic:
             with torch.no_grad():
-                real_score = self.discriminator(self.augment(real))
+                real_score = self.discriminator(self.augment(real), label)
         return self.adversarial.generator(fake_score, real_score)
 
-    def critique(self, real: Tensor, fake: Tensor, clock: Clock, needs_gradient: bool) -> Critique:
+    def critique(
+        self, real: Tensor, fake: Tensor, clock: Clock, needs_gradient: bool, label: Tensor | None = None
+    ) -> Critique:
         """Both batches as the discriminator sees them; with gradients towards the pictures where a penalty asks."""
         real, fake = self.augment(real).detach(), self.augment(fake.detach())
         if needs_gradient:
             real, fake = real.float().requires_grad_(), fake.float().requires_grad_()
         critic = self.discriminator
-        real_features, fake_features = critic.features(real), critic.features(fake)
+        real_features, fake_features = critic.features(real, label), critic.features(fake, label)
         return Critique(
             network=critic,
-            critic=critic,
+            critic=lambda image: critic(image, label),
             real=real,
             fake=fake,
-            real_score=critic.score(real_features),
-            fake_score=critic.score(fake_features),
+            real_score=critic.score(real_features, label),
+            fake_score=critic.score(fake_features, label),
             real_features=real_features,
             fake_features=fake_features,
             images_seen=clock.images_seen,

@@ -1,7 +1,6 @@
 """Noise to image: one generator against one discriminator."""
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,14 +9,14 @@ from torch import Tensor, nn
 
 from ganctl.data.batch import Images
 from ganctl.games.auxiliary import Auxiliary
-from ganctl.games.contest import refuse_unfit
+from ganctl.games.contest import Contest
 from ganctl.games.game import Clock, Generative, Outcome, Turn, Wish
 from ganctl.games.growth import Growth
 from ganctl.games.painting import LatentInputs, paint, styled
 from ganctl.games.prior import Prior
 from ganctl.losses.adversarial import AdversarialLoss
 from ganctl.losses.generator_penalties import Creation, GeneratorPenalty
-from ganctl.losses.regularizers import Critique, Regularizer, full_precision
+from ganctl.losses.regularizers import Critique, Regularizer
 from ganctl.networks.augment import Augment
 from ganctl.networks.interfaces import Discriminator, Generator, StyleBased
 
@@ -51,10 +50,11 @@ class LatentGame(Generative):
         growth: Growth | None = None,
     ) -> None:
         super().__init__()
-        refuse_mismatches(generator, discriminator, prior, adversarial, augment, penalties)
+        if generator.noise_size != prior.size:
+            raise ValueError(f"prior: draws {prior.size} numbers; the generator's noise_size is {generator.noise_size}")
+        self.contest = Contest(discriminator, adversarial, augment, penalties)
         self.generator, self.discriminator, self.prior = generator, discriminator, prior
-        self.adversarial, self.augment = adversarial, augment
-        self.penalties, self.auxiliaries = tuple(penalties), tuple(auxiliaries)
+        self.augment, self.auxiliaries = augment, tuple(auxiliaries)
         self.generator_penalties, self.growth = tuple(generator_penalties), growth or Growth()
         # so that a checkpoint holds heads and averages
         self.extras = nn.ModuleList((*penalties, *auxiliaries, *generator_penalties))
@@ -82,53 +82,23 @@ class LatentGame(Generative):
         return LatentRound(self.growth.follow(batch.image), inputs, fake, clock)
 
     def discriminator_loss(self, round: LatentRound) -> Outcome:
-        due = [penalty for penalty in self.penalties if penalty.due(round.clock.plays("discriminator"))]
-        needs_gradient = any(penalty.needs_gradient for penalty in due)
-        with full_precision(round.real.device) if needs_gradient else nullcontext():
-            critique = self.critique(round, needs_gradient)
-            self.augment.observe(critique.real_score.detach())
-            terms = {"adversarial": self.adversarial.discriminator(critique.real_score, critique.fake_score)}
-            terms |= {type(penalty).__name__: penalty(critique) for penalty in due}
-            for auxiliary in self.auxiliaries:
-                term = auxiliary.discriminator_term(critique, round.inputs.label, round.inputs.noise)
-                terms[type(auxiliary).__name__] = term
-        real, fake = critique.real_score.detach(), critique.fake_score.detach()
-        watched = {"real": real.mean(), "fake": fake.mean(), "wins": (real > fake).float().mean()}
-        return Outcome(terms, watched | self.augment.watched())
+        label, noise = round.inputs.label, round.inputs.noise
+
+        def named(critique: Critique) -> dict[str, Tensor]:
+            return {type(head).__name__: head.discriminator_term(critique, label, noise) for head in self.auxiliaries}
+
+        return self.contest.tell_apart(round.real, round.fake, round.clock, "discriminator", heads=named, label=label)
 
     def generator_loss(self, round: LatentRound) -> Outcome:
         label, noise = round.inputs.label, round.inputs.noise
         features = self.discriminator.features(self.augment(round.fake), label)
-        fake_score, real_score = self.discriminator.score(features, label), None
-        if self.adversarial.relativistic:
-            with torch.no_grad():
-                real_score = self.discriminator(self.augment(round.real), label)
-        terms = {"adversarial": self.adversarial.generator(fake_score, real_score)}
+        passed = self.contest.lowered(self.discriminator.score(features, label), round.real, label)
+        terms = {"adversarial": passed}
         for auxiliary in self.auxiliaries:
             terms[type(auxiliary).__name__] = auxiliary.generator_term(features, label, noise)
         creation = Creation(self.generator, noise, label, round.clock.images_seen, round.clock.rounds)
         due = [penalty for penalty in self.generator_penalties if penalty.due(round.clock.plays("generator"))]
         return Outcome(terms | {type(penalty).__name__: penalty(creation) for penalty in due})
-
-    def critique(self, round: LatentRound, needs_gradient: bool) -> Critique:
-        """Both batches as the discriminator sees them; with gradients towards the pictures where a penalty asks."""
-        real, fake = self.augment(round.real).detach(), self.augment(round.fake.detach())
-        if needs_gradient:
-            real, fake = real.float().requires_grad_(), fake.float().requires_grad_()
-        label, critic = round.inputs.label, self.discriminator
-        real_features, fake_features = critic.features(real, label), critic.features(fake, label)
-        return Critique(
-            network=critic,
-            critic=lambda image: critic(image, label),
-            real=real,
-            fake=fake,
-            real_score=critic.score(real_features, label),
-            fake_score=critic.score(fake_features, label),
-            real_features=real_features,
-            fake_features=fake_features,
-            images_seen=round.clock.images_seen,
-            rounds=round.clock.rounds,
-        )
 
     def averaged(self) -> tuple[str, ...]:
         return ("generator",)
@@ -176,17 +146,3 @@ class LatentGame(Generative):
         device = next(self.generator.parameters()).device
         inputs = self.request(Wish(REHEARSAL), generator)
         self.paint(inputs.map(lambda value: value.to(device)))
-
-
-def refuse_mismatches(
-    generator: Generator,
-    discriminator: Discriminator,
-    prior: Prior,
-    adversarial: AdversarialLoss,
-    augment: Augment,
-    penalties: Sequence[Regularizer],
-) -> None:
-    """Raise ValueError for parts that each are fine and together mean nothing."""
-    if generator.noise_size != prior.size:
-        raise ValueError(f"prior: draws {prior.size} numbers; the generator's noise_size is {generator.noise_size}")
-    refuse_unfit(discriminator, adversarial, augment, penalties)
