@@ -28,8 +28,17 @@ from benchmarks.train_speed import Interleaved, timed
 from ganctl.config.preparation import compose, prepare
 from ganctl.training import parts, start
 
-Score = Callable[[Tensor], Tensor]
-Penalty = Callable[["LeanLoop", Tensor, Tensor], Tensor]
+Penalty = Callable[["LeanLoop", "Judged"], Tensor]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Pictures [B, C, H, W] and their scores [B]."""
+
+    real: Tensor
+    fake: Tensor
+    real_score: Tensor
+    fake_score: Tensor
 
 
 @dataclass(frozen=True)
@@ -40,7 +49,8 @@ class Method:
     generator: Callable[[Tensor, Tensor], Tensor]  # scores of fakes, of reals -> loss
     penalty: Penalty | None = None
     every: int = 1  # the penalty plays in every k-th round
-    on_generator: Penalty | None = None
+    slopes_at: Sequence[str] = ()  # the pictures whose slopes it reads from the pass that judges them: real, fake
+    on_generator: Callable[["LeanLoop"], Tensor] | None = None
     on_generator_every: int = 4
     critic_rounds: int = 1  # to one of the generator
     overrides: Sequence[str] = ()
@@ -51,24 +61,24 @@ def slope(score: Tensor, image: Tensor) -> Tensor:
     return torch.autograd.grad(score.sum(), image, create_graph=True)[0].flatten(1)
 
 
-def gradient_penalty(loop: "LeanLoop", real: Tensor, fake: Tensor) -> Tensor:
-    between = torch.lerp(fake, real, torch.rand(len(real), 1, 1, 1)).requires_grad_()
+def gradient_penalty(loop: "LeanLoop", judged: Judged) -> Tensor:
+    share = torch.rand(len(judged.real), 1, 1, 1)
+    between = torch.lerp(judged.fake, judged.real, share).requires_grad_()
     return 10 * (slope(loop.discriminator(between), between).norm(dim=1) - 1).square().mean()
 
 
-def r1_lazy(loop: "LeanLoop", real: Tensor, fake: Tensor) -> Tensor:
-    image = real.detach().requires_grad_()
-    return 4 * 1.0 / 2 * slope(loop.discriminator(image), image).square().sum(1).mean()
+def r1_lazy(loop: "LeanLoop", judged: Judged) -> Tensor:
+    return 4 * 1.0 / 2 * slope(judged.real_score, judged.real).square().sum(1).mean()
 
 
-def r1_r2(loop: "LeanLoop", real: Tensor, fake: Tensor) -> Tensor:
-    images = torch.cat([real, fake]).detach().requires_grad_()
-    return slope(loop.discriminator(images), images).square().sum(1).mean()  # halves of both, each over half the batch
+def r1_r2(loop: "LeanLoop", judged: Judged) -> Tensor:
+    real, fake = slope(judged.real_score, judged.real), slope(judged.fake_score, judged.fake)
+    return (real.square().sum(1).mean() + fake.square().sum(1).mean()) / 2
 
 
-def path_length(loop: "LeanLoop", real: Tensor, fake: Tensor) -> Tensor:
+def path_length(loop: "LeanLoop") -> Tensor:
     network: Any = loop.generator
-    style = network.mapping(torch.randn(len(real) // 2, network.noise_size))
+    style = network.mapping(torch.randn(loop.batch // 2, network.noise_size))
     styles = style[:, None].expand(-1, network.layers, -1)
     image = network.synthesis(styles)
     y = torch.randn_like(image) / (image.shape[2] * image.shape[3]) ** 0.5
@@ -110,6 +120,7 @@ METHODS = {
         towards_real,
         r1_lazy,
         every=4,
+        slopes_at=["real"],
         on_generator=path_length,
         on_generator_every=8,
         overrides=["model=stylegan2", "dataset=mnist"],
@@ -118,6 +129,7 @@ METHODS = {
         lambda real, fake: softplus(fake - real).mean(),
         lambda fake, real: softplus(real - fake).mean(),
         r1_r2,
+        slopes_at=["real", "fake"],
         overrides=["model=r3gan", "dataset=mnist"],
     ),
     "hinge": Method(
@@ -148,13 +160,18 @@ class LeanLoop:
         real = self.images[torch.randint(len(self.images), (self.batch,))]
         with torch.set_grad_enabled(playing):
             fake = self.generator(torch.randn(self.batch, self.generator.noise_size))
+        due = self.penalised and method.penalty and self.rounds % method.every == 0
         seen = fake.detach()
-        loss = method.critic(self.discriminator(real), self.discriminator(seen))
-        if self.penalised and method.penalty and self.rounds % method.every == 0:
-            loss = loss + method.penalty(self, real, seen)
+        if due:
+            real.requires_grad_("real" in method.slopes_at)
+            seen.requires_grad_("fake" in method.slopes_at)
+        judged = Judged(real, seen, self.discriminator(real), self.discriminator(seen))
+        loss = method.critic(judged.real_score, judged.fake_score)
+        if due and method.penalty:
+            loss = loss + method.penalty(self, judged)
         self.step(self.of_discriminator, loss)
         if playing:
-            self.generator_turn(real, fake)
+            self.generator_turn(real.detach(), fake)
         self.rounds += 1
 
     def generator_turn(self, real: Tensor, fake: Tensor) -> None:
@@ -164,7 +181,7 @@ class LeanLoop:
             of_real = self.discriminator(real) if method is METHODS["r3gan"] else real  # only pairs are compared
         loss = method.generator(self.discriminator(fake), of_real)
         if self.penalised and method.on_generator and self.rounds % method.on_generator_every == 0:
-            loss = loss + method.on_generator(self, real, fake)
+            loss = loss + method.on_generator(self)
         self.step(self.of_generator, loss)
         thaw(self.discriminator, True)
 
