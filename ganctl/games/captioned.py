@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from ganctl.data.batch import Captioned, Tensors
-from ganctl.games.contest import refuse_unfit
+from ganctl.games.contest import Contest
 from ganctl.games.game import Clock, Generative, Outcome, Turn, Wish
 from ganctl.games.matching import distinct, mismatched
 from ganctl.games.prior import Gaussian
 from ganctl.losses.adversarial import AdversarialLoss
-from ganctl.losses.regularizers import Critique, Regularizer, full_precision
+from ganctl.losses.regularizers import Regularizer, full_precision
 from ganctl.networks.augment import Augment
 from ganctl.networks.interfaces import CaptionPainter, Discriminator, Painting, TextEncoder
 from ganctl.text import as_bytes, as_texts
@@ -70,7 +70,7 @@ class CaptionedGame(Generative):
         kl: float = 2.0,
     ) -> None:
         super().__init__()
-        refuse_unfit(discriminator, adversarial, augment, penalties)
+        self.contest = Contest(discriminator, adversarial, augment, penalties)
         refuse_other_texts(text_encoder.text_size, generator, discriminator, first)
         refuse_other_sketches(generator, first)
         if kl < 0:
@@ -138,7 +138,7 @@ class CaptionedGame(Generative):
         needs_gradient = any(penalty.needs_gradient for penalty in due)
         with full_precision(round.real.device) if needs_gradient else nullcontext():
             text = self.text_encoder(round.caption)  # once more: now with a graph, where it learns
-            critique = self.critique(round, text, needs_gradient)
+            critique = self.contest.critique(round.real, round.fake.image, round.clock, needs_gradient, text)
             self.augment.observe(critique.real_score.detach())
             real, fake = critique.real_score, critique.fake_score
             others, found = mismatched(round.caption)
@@ -153,32 +153,8 @@ class CaptionedGame(Generative):
         watched["wins"] = (real > fake).float().mean()
         return Outcome(terms, watched | self.augment.watched())
 
-    def critique(self, round: CaptionRound, text: Tensor, needs_gradient: bool) -> Critique:
-        """Real and painted pictures, each with its right caption."""
-        real, fake = self.augment(round.real).detach(), self.augment(round.fake.image.detach())
-        if needs_gradient:
-            real, fake = real.float().requires_grad_(), fake.float().requires_grad_()
-        critic = self.discriminator
-        real_features, fake_features = critic.features(real, text), critic.features(fake, text)
-        return Critique(
-            network=critic,
-            critic=lambda image: critic(image, text),
-            real=real,
-            fake=fake,
-            real_score=critic.score(real_features, text),
-            fake_score=critic.score(fake_features, text),
-            real_features=real_features,
-            fake_features=fake_features,
-            images_seen=round.clock.images_seen,
-            rounds=round.clock.rounds,
-        )
-
     def generator_loss(self, round: CaptionRound) -> Outcome:
-        fake_score, real_score = self.discriminator(self.augment(round.fake.image), round.text), None
-        if self.adversarial.relativistic:
-            with torch.no_grad():
-                real_score = self.discriminator(self.augment(round.real), round.text)
-        adversarial = self.adversarial.generator(fake_score, real_score)
+        adversarial = self.contest.pass_off(round.fake.image, round.real, round.text)
         return Outcome({"adversarial": adversarial, "kl": self.kl * divergence(round.fake)})
 
     def advance(self, clock: Clock) -> None:

@@ -65,9 +65,9 @@ class Contest:
         watched = {"real": real_score.mean(), "fake": fake_score.mean(), "wins": wins}
         return Outcome(terms, watched | self.augment.watched())
 
-    def pass_off(self, fake: Tensor, real: Tensor) -> Tensor:
+    def pass_off(self, fake: Tensor, real: Tensor, label: Tensor | None = None) -> Tensor:
         """The other side's turn: the scalar that the maker of `fake` lowers."""
-        return self.lowered(self.discriminator(self.augment(fake)), real)
+        return self.lowered(self.discriminator(self.augment(fake), label), real, label)
 
     def lowered(self, fake_score: Tensor, real: Tensor, label: Tensor | None = None) -> Tensor:
         """The same, where the scores of augmented fakes are known already."""
