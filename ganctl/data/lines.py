@@ -22,9 +22,10 @@ def read_table(source: Source, listing: Listing, table: str, encoding: str) -> S
     if Path(table).is_absolute() and Path(table).is_file():
         return spreadsheet(Path(table).read_bytes(), table, encoding)
     found = ", ".join(listing.texts[:NAMED]) or "no CSV"
-    raise UserError(
-        f"dataset.table: no file {table!r} in {str(source.path)!r}, which holds {found}; set dataset.table=FILE"
-    )
+    deeper = [PurePosixPath(name).parent for name in listing.texts if PurePosixPath(name).name == table]
+    deeper.sort(key=lambda folder: "train" not in folder.parts)
+    remedy = f"dataset.root={source.path / deeper[0]}" if deeper else "dataset.table=FILE"
+    raise UserError(f"dataset.table: no file {table!r} in {str(source.path)!r}, which holds {found}; set {remedy}")
 
 
 def lines_of(source: Source, listing: Listing, sheet: Spreadsheet, column: str, *, skip: bool) -> Lines:
