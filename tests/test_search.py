@@ -100,7 +100,7 @@ def test_what_a_search_refuses(outputs, words, told, capsys):
 def test_without_optuna_one_sentence_says_how_to_get_it(outputs, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "optuna", None)
     assert cli.main(["train", *SMALL, "search=kl", f"{RATE}=1e-3,1e-4"]) == 2
-    told = 'search: needs Optuna, which is not installed; install it with: pip install "ganctl[sweep]"'
+    told = 'search: needs Optuna, which is not installed; install it with: pip install "optuna>=5,<6"'
     assert capsys.readouterr().err == f"ganctl train: {told}\n"
 
 

@@ -39,7 +39,7 @@ def demand_optuna() -> None:
         import optuna  # noqa: F401
     except ImportError:
         raise UserError(
-            'search: needs Optuna, which is not installed; install it with: pip install "ganctl[sweep]"'
+            'search: needs Optuna, which is not installed; install it with: pip install "optuna>=5,<6"'
         ) from None
 
 
