@@ -120,7 +120,7 @@ def test_sentences_of_another_size_are_refused(library):
 
 def test_a_missing_library_is_named_with_the_command(monkeypatch):
     monkeypatch.setattr("ganctl.networks.sentence.find_spec", lambda name: None)
-    with pytest.raises(ValueError, match=r"not installed; install it with pip install 'ganctl\[text\]'"):
+    with pytest.raises(ValueError, match=r"not installed; install it with pip install 'sentence-transformers>=5'"):
         Sentences()
 
 
