@@ -154,7 +154,7 @@ def test_a_hundred_kills_at_random_moments(temporary: str, tmp_path: Path, monke
     if temporary == "other":
         monkeypatch.setenv("TMPDIR", "/dev/shm")
     chance, total = random.Random(temporary), 0
-    settings = settings_of("dcgan", "checkpoint_every=16", "images=4000", "dataset.shape=[1,32,32]")
+    settings = settings_of("dcgan", "model.width=16", "checkpoint_every=16", "images=4000", "dataset.shape=[1,32,32]")
     train_through(settings, tmp_path / "whole", [])
     expected = outcome(tmp_path / "whole")
     attempt = 0
