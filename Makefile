@@ -39,7 +39,7 @@ format: $(READY) ## put the code into the agreed form
 smoke: $(READY) ## every model with every loss that makes sense, a few rounds each (minutes)
 	$(BIN)/python -m pytest -m slow tests/test_every_model.py
 
-soak: $(READY) ## at least 100 kills at random moments: nothing lost, bit-equal ends (about half an hour)
+soak: $(READY) ## at least 100 kills at random moments: nothing lost, bit-equal ends (about ten minutes)
 	$(BIN)/python -m pytest -m slow tests/test_exact_resume.py
 
 speed: $(READY) ## images per second against a plain and a lean loop, side by side

@@ -33,7 +33,8 @@ class Sentences(TextEncoder):
         at_least_one(text_size=text_size)
         if find_spec("sentence_transformers") is None:
             raise ValueError(
-                "the library sentence-transformers is not installed; install it with pip install 'sentence-transformers>=5', "
+                "the library sentence-transformers is not installed; install it with "
+                "pip install 'sentence-transformers>=5', "
                 "or take the built-in encoder, ganctl.networks.text.HashedWords"
             )
         self.model, self.text_size = model, text_size
