@@ -336,5 +336,5 @@ def test_a_first_stage_of_another_size_is_refused(outputs, monkeypatch):
 
 
 def test_the_sentence_encoder_can_be_put_in_by_its_name():
-    with pytest.raises(UserError, match=r"text_encoder.*pip install 'ganctl\[text\]'"):
+    with pytest.raises(UserError, match=r"text_encoder.*pip install 'sentence-transformers>=5'"):
         build({"_target_": "ganctl.networks.sentence.Sentences"}, TextEncoder, "model.game.text_encoder")
