@@ -1,5 +1,6 @@
 """ProGAN, StyleGAN and StyleGAN2: their layers by hand, any size and channels, published parameter counts."""
 
+from importlib import import_module
 from math import sqrt
 
 import pytest
@@ -289,3 +290,17 @@ def test_impossible_settings_are_refused_in_words():
         StyleGAN2Generator((3, 32, 32), mixing=2)
     with pytest.raises(ValueError, match="depth: 0"):
         StyleGANGenerator((3, 32, 32), depth=0)
+
+
+@pytest.mark.parametrize("family", ["progan.ProGAN", "r3gan.R3GAN", "stylegan.StyleGAN", "stylegan2.StyleGAN2"])
+def test_a_tanh_end_is_that_of_the_linear_one(family: str) -> None:
+    module, name = family.split(".")
+    generator = getattr(import_module(f"ganctl.networks.{module}"), f"{name}Generator")
+    pictures = []
+    for output in ("linear", "tanh"):
+        torch.manual_seed(0)
+        made = generator((1, 16, 16), noise_size=8, output=output)  # in training: nothing is clamped
+        torch.manual_seed(1)
+        pictures.append(made(torch.randn(2, 8)))
+    assert torch.allclose(pictures[1], pictures[0].tanh(), atol=1e-6)
+    assert pictures[0].abs().max() > 1e-3
