@@ -260,7 +260,7 @@ def test_conditional_models_are_asked_for_their_classes(outputs: Path) -> None:
     ("words", "told"),
     [
         (["n=50"], "n: 50 samples; fd needs 128 here; set n=128 or more"),
-        (["n=50", "metrics=fd,kd"], "n: 50 samples; kd needs 100 here; set n=100 or more"),
+        (["n=30", "metrics=fd,kd"], "n: 30 samples; kd needs 40 here; set n=40 or more"),
         (["metrics=conditional"], "conditional needs a model that can be asked for a class, such as cgan"),
         (["extractor=classifier", "weights=x.pth"], "weights: Inception's, and extractor=classifier takes none"),
         (["metrics=coverage,nice"], "metrics: no metric 'nice' here"),

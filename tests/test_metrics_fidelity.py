@@ -165,7 +165,7 @@ def test_features_that_are_not_numbers_are_refused() -> None:
     ("metric", "words"),
     [
         ("fd", "n: 30 samples; fd needs 64 here; set n=64 or more"),
-        ("kd", "n: 30 samples; kd needs 100 here; set n=100 or more"),
+        ("kd", "n: 30 samples; kd needs 40 here; set n=40 or more"),
         ("pr", "n: 30 samples; pr needs 50 here; set n=50 or more"),
         ("is", "n: 30 samples; is needs 100 here; set n=100 or more"),
     ],

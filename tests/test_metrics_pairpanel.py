@@ -2,24 +2,29 @@
 
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
+from translating_games import Shift
 
 from ganctl import cli
 from ganctl.config.preparation import compose, prepare
-from ganctl.data.batch import Images, Pairs
+from ganctl.data.batch import Pairs
 from ganctl.data.crops import Crops
 from ganctl.data.dataset import Table
 from ganctl.errors import NotFinite, UserError
-from ganctl.games.game import Game, Task, Translating, Turn
+from ganctl.games.game import Game, Task
 from ganctl.metrics import keys
 from ganctl.metrics.baselines import baseline, filled, means_of
 from ganctl.metrics.evaluation import read
-from ganctl.metrics.pairpanel import PairPanel, demand_pairs
+from ganctl.metrics.fidelity import fidelity
+from ganctl.metrics.pairpanel import PairPanel
+from ganctl.metrics.random_features import RandomExtractor
+from ganctl.pictures import to_bytes
 from ganctl.training import start
 
 
@@ -39,34 +44,14 @@ class Held(Table):
         return self.rest
 
 
-class Shift(Game, Translating):
-    """Adds so much to every source; enlarges by whole pixels."""
-
-    batches = Pairs
-
-    def __init__(self, by: float, factor: int = 1) -> None:
-        super().__init__()
-        self.by, self.factor = by, factor
-
-    def translate(self, image: Tensor, task: Task) -> Tensor:
-        return (image + self.by).repeat_interleave(self.factor, 2).repeat_interleave(self.factor, 3)
-
-    def turns(self) -> tuple[Turn, ...]:
-        return ()
-
-    def deal(self, *_: Any) -> None: ...
-
-    def averaged(self) -> tuple[str, ...]:
-        return ()
-
-    def preview(self, *_: Any) -> Any: ...
-
-    def sheet(self, inputs: Any) -> Any: ...
-
-
 def level(grey: int, count: int = 2, channels: int = 3, side: int = 16) -> Tensor:
     """Pictures of one grey level, 0 to 255, in [-1, 1]."""
     return torch.full((count, channels, side, side), grey / 127.5 - 1)
+
+
+def pair_panel(table: Any, name: str, metrics: Sequence[str] | None = None, **settings: Any) -> PairPanel:
+    """A panel whose sets are seen by the random network."""
+    return PairPanel(table, name, metrics, extractor=RandomExtractor(3), **settings)
 
 
 def values(panel: PairPanel, game: Game) -> dict[str, tuple[float, float | None]]:
@@ -78,7 +63,7 @@ def test_by_hand() -> None:
     """Sources 51 levels too dark: PSNR 20 log10(255 / 51) = 13.979 dB, L1 0.2. The game makes good all but 5.1, which
     is rounded to 5: 20 log10(51) = 34.151 dB, L1 1/51.
     """
-    panel = PairPanel(Held(level(100), level(151)), "two")
+    panel = pair_panel(Held(level(100), level(151)), "two")
     found = values(panel, Shift(46 / 127.5))
     assert found["psnr"] == (pytest.approx(34.1514, abs=1e-3), pytest.approx(13.9794, abs=1e-3))
     assert found["l1"] == (pytest.approx(1 / 51, rel=1e-4), pytest.approx(0.2, rel=1e-4))
@@ -86,7 +71,7 @@ def test_by_hand() -> None:
 
 def test_outputs_count_as_the_bytes_that_a_file_holds() -> None:
     """A difference of 0.4 levels is none."""
-    panel = PairPanel(Held(level(100), level(100)), "two")
+    panel = pair_panel(Held(level(100), level(100)), "two")
     assert values(panel, Shift(0.4 / 127.5))["psnr"][0] == pytest.approx(58.92, abs=0.01)
     assert values(panel, Shift(0.6 / 127.5))["l1"][0] == pytest.approx(1 / 255, rel=1e-4)
 
@@ -96,26 +81,26 @@ def test_each_picture_counts_once_in_uneven_batches() -> None:
     target = level(100, count=17)
     target[:16] += 2 / 127.5
     target[16] += 19 / 127.5
-    panel = PairPanel(Held(level(100, count=17), target), "seventeen")
+    panel = pair_panel(Held(level(100, count=17), target), "seventeen")
     assert values(panel, Shift(0))["l1"][0] == pytest.approx(3 / 255, rel=1e-4)
 
 
 def test_held_out_pairs_are_scored_where_there_are_some() -> None:
     held = Held(level(10, count=3), level(61, count=3))
-    panel = PairPanel(Held(level(0), level(0), rest=held), "held")
+    panel = pair_panel(Held(level(0), level(0), rest=held), "held")
     assert (panel.contract.split, panel.contract.count) == ("held out", 3)
     assert values(panel, Shift(0))["l1"][0] == pytest.approx(0.2, rel=1e-4)
-    assert PairPanel(held, "trained").contract.split == "training pictures"
+    assert pair_panel(held, "trained").contract.split == "training pictures"
 
 
 def test_count_takes_the_first() -> None:
-    assert PairPanel(Held(level(0, count=5), level(0, count=5)), "five", count=2).contract.count == 2
+    assert pair_panel(Held(level(0, count=5), level(0, count=5)), "five", count=2).contract.count == 2
 
 
-def enlarged(picture: Tensor, factor: int = 2) -> PairPanel:
+def enlarged(picture: Tensor, factor: int = 2, metrics: Sequence[str] | None = None) -> PairPanel:
     """A panel on one whole picture [H, W, C] uint8."""
     held = Crops([picture], (factor, factor), factor, torch.device("cpu"), middle=True)
-    return PairPanel(Crops([picture], (factor, factor), factor, torch.device("cpu"), rest=held), "whole")
+    return pair_panel(Crops([picture], (factor, factor), factor, torch.device("cpu"), rest=held), "whole", metrics)
 
 
 def test_super_resolution_is_judged_on_whole_pictures_without_their_border() -> None:
@@ -178,29 +163,46 @@ def test_a_hole_is_filled_with_the_mean_of_the_rest() -> None:
 def test_metrics_may_be_chosen_and_lpips_wants_its_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     table = Held(level(0, side=32), level(0, side=32))
-    assert set(PairPanel(table, "two", ["l1"]).keys) == {"l1"}
-    assert set(PairPanel(table, "two").keys) == {"psnr", "ssim", "l1"}
+    assert set(pair_panel(table, "two", ["l1"]).keys) == {"l1"}
+    assert set(pair_panel(table, "two").keys) == {"psnr", "ssim", "l1"}
     with pytest.raises(UserError, match=r"lpips needs alexnet-.*\.pth, which is not here"):
-        PairPanel(table, "two", ["lpips"])
+        pair_panel(table, "two", ["lpips"])
 
 
 def test_a_picture_that_is_not_finite_is_refused() -> None:
     with pytest.raises(NotFinite, match="a picture made of a held-out one is not finite"):
-        PairPanel(Held(level(0), level(0)), "two").evaluate(Shift(math.nan), 0)
+        pair_panel(Held(level(0), level(0)), "two").evaluate(Shift(math.nan), 0)
 
 
-def test_games_without_pairs_are_refused() -> None:
-    class Other(Shift):
-        batches = Images
+def test_the_distances_of_the_sets_are_those_of_the_library() -> None:
+    """70 noisy pictures: fd and kd are what `fidelity` finds between all outputs and all targets."""
+    chance = torch.Generator().manual_seed(0)
+    source, target = (torch.randint(0, 200, (70, 3, 16, 16), generator=chance) / 127.5 - 1 for _ in "st")
+    panel = pair_panel(Held(source, target), "noise")
+    assert panel.keys == ("psnr", "ssim", "l1", "fd", "kd")
+    eye = RandomExtractor(3)
+    outputs, targets = (eye(to_bytes(each)) for each in (source + 20 / 127.5, target))
+    expected = fidelity(outputs, targets, ["fd", "kd"])
+    found = panel.evaluate(Shift(20 / 127.5), 0)
+    for key in ("fd", "kd"):
+        score = found.score(key)
+        assert score is not None
+        assert score.value == pytest.approx(expected[key].value, rel=1e-4)
+        assert (score.name, score.contract.extractor) == (f"{key.upper()}-random", "random")
+    assert found.scores[0].contract.extractor == "pairs"
 
-    with pytest.raises(UserError, match="Other has neither noise to draw from nor pairs to compare"):
-        demand_pairs(Other(0))
-    demand_pairs(Shift(0))
+
+def test_sets_want_pictures_enough_and_of_one_size() -> None:
+    assert set(pair_panel(Held(level(0, count=40), level(9, count=40)), "forty").keys) >= {"kd"}
+    with pytest.raises(UserError, match="n: 39 samples; kd needs 40 here"):
+        pair_panel(Held(level(0, count=39), level(9, count=39)), "few", ["kd"])
+    with pytest.raises(UserError, match="metrics: kd compares sets of pictures of one size; leave it out"):
+        enlarged(torch.zeros(24, 24, 3, dtype=torch.uint8), metrics=["kd"])
 
 
 def test_random_states_and_the_sheet() -> None:
     before = torch.get_rng_state()
-    panel = PairPanel(Held(level(0, count=9, side=12), level(90, count=9, side=12)), "nine")
+    panel = pair_panel(Held(level(0, count=9, side=12), level(90, count=9, side=12)), "nine")
     panel.evaluate(Shift(0), 0)
     assert torch.equal(torch.get_rng_state(), before)
     assert panel.latest is not None
@@ -247,7 +249,7 @@ def test_while_training_and_by_command(
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["metrics=fd"], "metrics: no metric 'fd' here; there are psnr, ssim, l1, lpips"),
+        (["metrics=is"], "metrics: no metric 'is' here; there are psnr, ssim, l1, lpips, fd, kd"),
         (["test=elsewhere"], "test: elsewhere; a run on RandomSuperres is scored on its own data; leave test out"),
     ],
 )

@@ -20,7 +20,7 @@ from ganctl.pictures import save_picture
 log = logging.getLogger("ganctl")
 WORSE, PATIENCE = 1.5, 3  # stop when the metric lies this far from its best, so many evaluations in a row
 SHOWN = 5  # scores in the line that is printed
-USUAL = ("fd", "kl", "psnr", "diversity")  # by which the best checkpoint is chosen, the first that was taken
+USUAL = ("psnr", "fd", "kd", "kl", "diversity")  # by which the best checkpoint is chosen, the first that was taken
 
 
 class Evaluating(pl.Callback):

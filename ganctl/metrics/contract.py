@@ -57,7 +57,7 @@ class Score:
 
     @property
     def lower_is_better(self) -> bool:
-        return self.key in LOWER_IS_BETTER
+        return self.key.partition("/")[0] in LOWER_IS_BETTER  # fd/a2b is an fd
 
     def beats(self, other: "Score") -> bool:
         """Whether this is the better one. Raises UserError where the two do not compare."""

@@ -1,7 +1,11 @@
-"""Scores a game that makes pictures from their pairs: PSNR, SSIM, L1, LPIPS, and beside them those of simple means."""
+"""Scores a game that makes pictures from their pairs: each against its own, and all of them against all.
+
+PSNR, SSIM, L1, LPIPS, and the distances of the two sets; beside them those of simple means.
+"""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,9 +21,10 @@ from ganctl.games.game import Game, Task, Translating
 from ganctl.metrics.baselines import Compared, baseline, means_of, whole_bytes
 from ganctl.metrics.contract import Contract, Score, library_versions
 from ganctl.metrics.evaluation import Evaluation
-from ganctl.metrics.extractors import fingerprint
+from ganctl.metrics.extractors import Extractor, Features, fingerprint
+from ganctl.metrics.fidelity import Measured, fewest, fidelity
 from ganctl.metrics.isolation import isolated
-from ganctl.metrics.keys import NAMES, PAIRS
+from ganctl.metrics.keys import NAMES, PAIRS, SETS
 from ganctl.metrics.pairs import (
     SIDE_FOR_LPIPS,
     SIDE_FOR_SSIM,
@@ -31,6 +36,7 @@ from ganctl.metrics.pairs import (
     psnr,
     ssim,
 )
+from ganctl.metrics.sheets import join
 from ganctl.pictures import grid, to_bytes
 from ganctl.trained.loading import repeatable
 
@@ -43,7 +49,8 @@ class PairPanel:
     """Held-out pairs, or those of training where none are held out.
 
     Super-resolution is judged on whole pictures, also on Y, without `factor` pixels at the borders (Ledig et al. 2017).
-    metrics: of psnr, ssim, l1, lpips; None: all that can be taken. count: pairs at most; None: all.
+    metrics: of psnr, ssim, l1, lpips, fd, kd; None: all that can be taken. count: pairs at most; None: all.
+    extractor: for fd and kd, the distances of all outputs from all targets.
     """
 
     def __init__(
@@ -52,6 +59,7 @@ class PairPanel:
         name: str,
         metrics: Sequence[str] | None = None,
         *,
+        extractor: Extractor,
         count: int | None = None,
         download: bool = False,
         device: torch.device | str = "cpu",
@@ -61,9 +69,12 @@ class PairPanel:
         if aside is None:
             log.info("No pictures are held out of training: those that it saw are scored")
         self.table, self.download, self.device = aside or table, download, torch.device(device)
+        self.extractor = extractor
         self.count = min(len(self.table), count or len(self.table))
         self.border = self.table.factor if isinstance(self.table, Crops) else 0
         self.metrics = self.possible() if metrics is None else tuple(metrics)
+        if self.sets and self.border:
+            raise UserError(f"metrics: {self.sets[0]} compares sets of pictures of one size; leave it out")
         self.means = means_of(next(self.pairs()))
         self.contract = self.terms(name, "training pictures" if aside is None else "held out", averaged)
         self.latest: np.ndarray | None = None  # sheet of what was scored last: baseline, output, target
@@ -74,6 +85,11 @@ class PairPanel:
     def keys(self) -> tuple[str, ...]:
         """Of the scores that an evaluation gives."""
         return tuple(self.floors)
+
+    @property
+    def sets(self) -> tuple[str, ...]:
+        """Those of the metrics that compare all outputs with all targets."""
+        return tuple(metric for metric in self.metrics if metric in SETS)
 
     def pairs(self) -> Iterator[Pairs]:
         """What is scored, the same each time: [B, C, H, W] on the table's device."""
@@ -96,7 +112,9 @@ class PairPanel:
         for metric, why in lacking.items():
             if why is not None:
                 log.info("%s is left out: %s", NAMES[metric], why)
-        return tuple(metric for metric in PAIRS if lacking.get(metric) is None)
+        enough = {metric: self.count >= fewest(metric, self.extractor.feature_size) for metric in SETS}
+        of_sets = () if self.border else tuple(metric for metric in SETS if enough[metric])
+        return (*(metric for metric in PAIRS if lacking.get(metric) is None), *of_sets)
 
     def without_lpips(self, side: int, channels: int) -> str | None:
         """Why LPIPS cannot be taken."""
@@ -146,15 +164,27 @@ class PairPanel:
             yield compared
         self.latest = sheet(rows[:SHOWN])
 
-    def score(self, batches: Iterator[Compared]) -> dict[str, float]:
-        """Means over pictures, by key."""
+    def score(self, batches: Iterator[Compared]) -> dict[str, Measured]:
+        """Means over pictures, by key, and the distances of the sets."""
         sums, pictures = dict[str, float](), 0
+        outputs, targets = list[Features](), list[Features]()
         for compared in batches:
             size = len(compared.target)
             for key, value in self.measure(compared).items():
                 sums[key] = sums.get(key, 0.0) + size * value
             pictures += size
-        return {key: value / pictures for key, value in sums.items()}
+            if self.sets:
+                outputs.append(self.seen(compared.output))
+                targets.append(self.seen(compared.target))
+        found = {key: Measured(value / pictures) for key, value in sums.items()}
+        return found | (fidelity(join(outputs), join(targets), self.sets) if self.sets else {})
+
+    def seen(self, pictures: Tensor) -> Features:
+        """Of pictures in [0, 1]."""
+        eye = self.extractor.to(self.device).eval()
+        with torch.no_grad(), repeatable():
+            found: Features = eye((pictures * 255).round().to(self.device, torch.uint8))
+        return found.map(lambda value: value.float().cpu())
 
     def measure(self, compared: Compared) -> dict[str, float]:
         """The scores of a batch."""
@@ -171,16 +201,15 @@ class PairPanel:
         measures = {"psnr": psnr, "ssim": ssim, "l1": l1}
         return {key: measure(output, target) for key, measure in measures.items() if key in self.metrics}
 
-    def scores(self, found: Mapping[str, float]) -> tuple[Score, ...]:
+    def scores(self, found: Mapping[str, Measured]) -> tuple[Score, ...]:
         """With names and conditions, the baseline's beside them."""
-        return tuple(Score(key, NAMES[key], value, self.contract, self.floors[key]) for key, value in found.items())
-
-
-def demand_pairs(game: Game) -> None:
-    """Raise UserError for games whose pictures have no one picture that they should be."""
-    if not (isinstance(game, Translating) and issubclass(game.batches, Pairs)):
-        kind = type(game).__name__
-        raise UserError(f"metrics: {kind} has neither noise to draw from nor pairs to compare, and is not scored yet")
+        eye = self.extractor
+        of_sets = replace(self.contract, extractor=eye.name, extractor_id=eye.identity, resizer=eye.resizer)
+        made = []
+        for key, measured in found.items():
+            name, contract = (eye.title(NAMES[key]), of_sets) if key in SETS else (NAMES[key], self.contract)
+            made.append(Score(key, name, measured.value, contract, self.floors[key].value, measured.spread))
+        return tuple(made)
 
 
 def triples(beside: Tensor, compared: Compared) -> list[Tensor]:

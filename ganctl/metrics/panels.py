@@ -8,21 +8,36 @@ from typing import Any, Protocol
 
 import torch
 
+from ganctl.data.batch import Pairs
 from ganctl.data.dataset import Dataset, Table
 from ganctl.data.points import Points
 from ganctl.data.stacked import Stacked
 from ganctl.errors import UserError
 from ganctl.games.game import Game, Generative
 from ganctl.metrics.choice import choose
+from ganctl.metrics.domainpanel import DomainPanel, possible_on
 from ganctl.metrics.evaluation import Evaluation
 from ganctl.metrics.extractors import Extractor
 from ganctl.metrics.fidelity import fewest
-from ganctl.metrics.keys import CLASSES, FEATURES, GROUPS, METRICS, PAIRS, PIXELS, POINTS, ExtractorName, demand
-from ganctl.metrics.pairpanel import PairPanel, demand_pairs, pair_name
+from ganctl.metrics.keys import (
+    CLASSES,
+    FEATURES,
+    GROUPS,
+    LEADING,
+    METRICS,
+    PAIRS,
+    PIXELS,
+    POINTS,
+    SETS,
+    ExtractorName,
+    demand,
+)
+from ganctl.metrics.pairpanel import PairPanel, pair_name
 from ganctl.metrics.panel import Panel
 from ganctl.metrics.pointpanel import PointPanel
 from ganctl.metrics.points import COUNT
 from ganctl.metrics.reals import Reals
+from ganctl.metrics.routes import labelled_by_route, routes_of
 from ganctl.metrics.sheets import request
 
 log = logging.getLogger("ganctl")
@@ -58,7 +73,7 @@ class Wanted:
 
 
 QUICK = ("fd", "coverage", "conditional", "diversity")  # while training
-QUICK_PAIRS = 64
+QUICK_PAIRS, QUICK_ON_A_WAY = 64, 128  # the latter into each domain; enough for the classifier's 128 features
 QUICK_COUNT = 2_048  # samples; enough for the 2,048 features of Inception
 
 
@@ -69,7 +84,8 @@ def quick_panel(
     extra = [] if watch is None else [GROUPS.get(watch, watch)]
     among = tuple(dict.fromkeys((*QUICK, *extra)))
     count = None if isinstance(dataset, Points) else COUNT_PICTURES if isinstance(dataset, Stacked) else QUICK_COUNT
-    count = count if isinstance(game, Generative) else QUICK_PAIRS
+    if not isinstance(game, Generative):
+        count = QUICK_PAIRS if issubclass(game.batches, Pairs) else QUICK_ON_A_WAY
     panel = panel_of(settings, dataset, table, game, Wanted(among=among, count=count), device)
     if watch is not None:
         demand([watch], panel.keys, "early_stop")
@@ -82,7 +98,9 @@ def panel_of(
     """The panel for a run's dataset (as its config built it) and game. Raises UserError in words."""
     name = name_of(settings)
     if not isinstance(game, Generative):
-        return pair_panel(settings, table, game, name, wanted, device)
+        if issubclass(game.batches, Pairs):
+            return pair_panel(settings, dataset, table, name, wanted, device)
+        return domain_panel(dataset, table, game, pair_name(name, settings), wanted, device)
     if isinstance(dataset, Points):
         if wanted.metrics is not None:
             demand(wanted.metrics, POINTS, "metrics")
@@ -105,21 +123,43 @@ def demand_obedience(game: Generative, panel: Panel) -> None:
 
 
 def pair_panel(
-    settings: Mapping[str, Any], table: Table, game: Game, name: str, wanted: Wanted, device: torch.device
+    settings: Mapping[str, Any], dataset: Dataset, table: Table, name: str, wanted: Wanted, device: torch.device
 ) -> PairPanel:
-    """Which of the metrics on pairs. Raises UserError for games that have no pairs."""
-    demand_pairs(game)
+    """Which of the metrics on pairs, and who looks at the set of pictures as a whole."""
     if wanted.metrics is not None:
-        demand(wanted.metrics, PAIRS, "metrics")
+        demand(wanted.metrics, (*PAIRS, *SETS), "metrics")
+    channels = dataset.describe().shape[0]
     return PairPanel(
         table,
         pair_name(name, settings),
         wanted.metrics,
+        extractor=choose(
+            wanted.extractor, channels=channels, weights=wanted.weights, download=wanted.download, device=device
+        ),
         count=wanted.count,
         download=wanted.download,
         device=device,
         averaged=wanted.averaged,
     )
+
+
+def domain_panel(
+    dataset: Dataset, table: Table, game: Game, name: str, wanted: Wanted, device: torch.device
+) -> DomainPanel:
+    """Every way that the game knows, with the classifier of its domains."""
+    if wanted.metrics is not None:
+        demand(wanted.metrics, LEADING, "metrics")
+    facts = dataset.describe()
+    routes = routes_of(game, table, facts, name, wanted.count)
+    choice: dict[str, Any] = {
+        "channels": facts.shape[0],
+        "labelled": lambda: labelled_by_route(routes),
+        "classes": max(route.number for route in routes) + 1,
+    }
+    extractor = choose(wanted.extractor, weights=wanted.weights, download=wanted.download, device=device, **choice)
+    classifier = classifier_beside(extractor, wanted.metrics, choice)
+    metrics = possible_on(routes, extractor, classifier) if wanted.metrics is None else wanted.metrics
+    return DomainPanel(routes, name, metrics, extractor, classifier, device=device, averaged=wanted.averaged)
 
 
 def picture_panel(reals: Reals, dataset: Dataset, wanted: Wanted, device: torch.device) -> Panel:

@@ -11,6 +11,7 @@ from ganctl.building.build import build
 from ganctl.data.dataset import Dataset
 from ganctl.errors import GanctlError, UserError
 from ganctl.games.game import Generative
+from ganctl.metrics.domainpanel import DomainPanel
 from ganctl.metrics.evaluation import FILE, Evaluation, append
 from ganctl.metrics.pairpanel import PairPanel
 from ganctl.metrics.panel import Panel
@@ -92,6 +93,8 @@ def pictures_of(judge: Judge, loaded: Loaded, wanted: Wanted) -> dict[str, np.nd
         return {"points": judge.latest}
     if isinstance(judge, PairPanel) and judge.latest is not None:
         return {"pairs": judge.latest}
+    if isinstance(judge, DomainPanel) and judge.latest is not None:
+        return {"translated": judge.latest}
     if isinstance(judge, Panel) and "memorisation" in judge.metrics and isinstance(loaded.game, Generative):
         return {"nearest": judge.nearest_sheet(loaded.game)}
     return {}

@@ -1,0 +1,114 @@
+"""Ways into a domain: which pictures set out, and which they should be like when they arrive."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ganctl.data.batch import Pairs, Unpaired
+from ganctl.data.dataset import Description, Table
+from ganctl.data.unpaired import UnpairedTable
+from ganctl.errors import UserError
+from ganctl.games.game import Game, Task, Translating
+from ganctl.metrics.reals import Reals
+
+
+@dataclass(frozen=True)
+class Route:
+    """From pictures of other domains into one."""
+
+    name: str  # a2b, or the domain's
+    sources: Reals
+    rows: Tensor  # of the sources
+    domain: Reals  # training pictures
+    domain_rows: Tensor
+    number: int  # of the domain, as a classifier of domains counts
+    direction: str | None = None  # of games that know two; else the domain's number is the target
+
+    def task(self, count: int) -> Task:
+        """What the game is asked for `count` pictures."""
+        if self.direction is not None:
+            return Task(self.direction)
+        return Task(target=torch.full((count,), self.number))
+
+
+MOST = 1_000  # training pictures of a domain
+
+
+def routes_of(game: Game, table: Table, facts: Description, name: str, most: int | None = None) -> tuple[Route, ...]:
+    """All ways that a game knows: both directions, or into every class. most: sources of each, None: MOST.
+
+    Sources are held-out pictures where there are some. Raises UserError for games without domains.
+    """
+    if not isinstance(game, Translating) or issubclass(game.batches, Pairs):
+        kind = type(game).__name__
+        raise UserError(f"metrics: {kind} has neither noise to draw from nor pairs to compare, and is not scored yet")
+    aside = table.held_out()
+    split = "sources of training" if aside is None else "sources held out"
+    ways = both_ways if issubclass(game.batches, Unpaired) else into_classes
+    found = ways(table, aside or table, facts, name, split, most or MOST)
+    if len(found) < 2:
+        raise UserError("metrics: there are pictures of one domain only, and translations need two")
+    return found
+
+
+def both_ways(table: Table, aside: Table, facts: Description, name: str, split: str, most: int) -> tuple[Route, ...]:
+    """a2b and b2a."""
+    assert isinstance(table, UnpairedTable)
+    assert isinstance(aside, UnpairedTable)
+    sources = [Reals(name, split, facts, each) for each in (aside.a, aside.b)]
+    domains = [Reals(name, "all", facts, each) for each in (table.a, table.b)]
+    made = []
+    for number, way in enumerate(("b2a", "a2b")):  # a is domain 0
+        start, end = sources[1 - number], domains[number]
+        made.append(Route(way, start, start.order()[:most], end, end.order()[:MOST], number, way))
+    return tuple(made[::-1])
+
+
+def into_classes(table: Table, aside: Table, facts: Description, name: str, split: str, most: int) -> tuple[Route, ...]:
+    """Into every class, the pictures of all others."""
+    sources, domain = Reals(name, split, facts, aside), Reals(name, "all", facts, table)
+    if facts.attributes:
+        raise UserError(
+            "metrics: this model's targets are combinations of attributes, and only translations into classes are "
+            "scored; train on a folder with class subfolders or on one column of words to have scores"
+        )
+    starts, ends = classes_in(sources), classes_in(domain)
+    names = facts.names or tuple(map(str, range(facts.classes)))
+    made = []
+    for number, title in enumerate(names):
+        leave, arrive = starts.order[starts.label != number], ends.order[ends.label == number]
+        if len(leave) and len(arrive):
+            made.append(Route(title, sources, leave[:most], domain, arrive[:MOST], number))
+    return tuple(made)
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Rows in their fixed order, and the class of each."""
+
+    order: Tensor  # [N]
+    label: Tensor  # [N]
+
+
+def classes_in(reals: Reals) -> Labelled:
+    """Raises UserError for pictures without labels."""
+    order = reals.order()
+    label = reals.labels(order)
+    if label is None:
+        raise UserError("metrics: pictures without labels tell no domains apart")
+    return Labelled(order, label)
+
+
+def labelled_by_route(routes: tuple[Route, ...]) -> Iterator[tuple[Tensor, Tensor]]:
+    """Training pictures of all domains in turn, with the number of each: for a classifier of domains."""
+    parts = [route.domain_rows.split(32) for route in routes]
+    for step in range(max(map(len, parts))):
+        found = [
+            (route.domain.look(rows[step])[0], route.number)
+            for route, rows in zip(routes, parts, strict=True)
+            if step < len(rows)
+        ]
+        pixels = torch.cat([each for each, _ in found])
+        yield pixels, torch.cat([torch.full((len(each),), number) for each, number in found])
