@@ -722,3 +722,15 @@ def test_where_the_yaml_lies_is_known_without_heavy_imports() -> None:
     root = str(Path(ganctl.__file__).parents[1])
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(("images", "between"), [("2k", 1_000), ("12k", 1_200), ("300k", 25_000), ("64", 1_000)])
+def test_intervals_follow_the_length(images: str, between: int) -> None:
+    """A tenth of the training, 1,000 to 25,000 images."""
+    found = prepared(*BASE, f"images={images}", "batch_size=8")
+    assert (found["sample_every"], found["checkpoint_every"]) == (between, between)
+
+
+def test_an_interval_of_ones_own_stays() -> None:
+    found = prepared(*BASE, "images=300k", "sample_every=7", "checkpoint_every=null")
+    assert (found["sample_every"], found["checkpoint_every"]) == (7, None)

@@ -48,8 +48,8 @@ def explain(config_dirs: Sequence[str] = ()) -> str:
         "Train a generative adversarial network; everything is a YAML file that the command line changes.",
         "groups (what is trained; ganctl list explains each option)\n" + options(places),
         "settings (of ganctl train --cfg job, which shows all)\n" + settings(),
-        "search\n" + "\n".join(f"  {words:<20} {meaning}" for words, meaning in SEARCH.items()),
-        "flags (anywhere on the line)\n" + "\n".join(f"  {flag:<20} {words}" for flag, words in FLAGS.items()),
+        "search\n" + "\n".join(f"  {words:<21} {meaning}" for words, meaning in SEARCH.items()),
+        "flags (anywhere on the line)\n" + "\n".join(f"  {flag:<21} {words}" for flag, words in FLAGS.items()),
         "examples\n" + EXAMPLES,
     ]
     return "\n\n".join(blocks)
@@ -63,8 +63,8 @@ def options(places: conftree.Places) -> str:
     lines = []
     for group in (*first, *rest):
         names = (f"{name}*" if name == picks.get(group) else name for name in conftree.options(group, places))
-        lines.append(fill(", ".join(names), 100, initial_indent=f"  {group + '=':<20} ", subsequent_indent=" " * 23))
-    return "\n".join([*lines, " " * 23 + "* unless another is given"])
+        lines.append(fill(", ".join(names), 100, initial_indent=f"  {group + '=':<21} ", subsequent_indent=" " * 24))
+    return "\n".join([*lines, " " * 24 + "* unless another is given"])
 
 
 def settings() -> str:
@@ -72,5 +72,5 @@ def settings() -> str:
     told, defaults = rules(TrainConfig), {each.name: each.default for each in fields(TrainConfig)}
     shown = {name: "" if defaults[name] is None else str(defaults[name]).lower() for name in COMMON}
     return "\n".join(
-        f"  {f'{name}={value}':<20} {told[name].help}".replace("=   ", "=...", 1) for name, value in shown.items()
+        f"  {f'{name}={value}':<21} {told[name].help}".replace("=   ", "=...", 1) for name, value in shown.items()
     )

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 SUFFIXES = {"k": 1_000, "M": 1_000_000}
+AUTO, TENTH = "auto", "auto: a tenth of the training, 1k to 25k"
+FEWEST_BETWEEN, MOST_BETWEEN = 1_000, 25_000  # images
 
 
 def number(text: str) -> float:
@@ -22,6 +24,11 @@ def quantity(text: str | int | float) -> int:
     if not abs(value) < 2**53 or value != int(value):  # beyond 2^53 a float skips whole numbers
         raise ValueError(f"{text!r} is not a whole number of images")
     return int(value)
+
+
+def a_tenth(images: int) -> int:
+    """What `auto` means for an interval: a training of any length shows ten pictures, and loses a tenth at most."""
+    return max(FEWEST_BETWEEN, min(images // 10, MOST_BETWEEN))
 
 
 @dataclass(frozen=True)
@@ -75,9 +82,11 @@ class TrainConfig:
     resume: str | None = setting(None, "a run to continue: its folder, or newest")
     init_from: str | None = setting(None, "a run whose trained networks this one begins with; resume= ignores it")
     dry_run: bool = setting(False, "print the checked config, sizes and device, and stop")
-    sample_every: str | None = setting("25k", "images between sample grids; null: none", quantity=True, least=1)
+    sample_every: str | None = setting(
+        AUTO, f"images between sample grids; {TENTH}; null: none", among=(AUTO,), quantity=True, least=1
+    )
     checkpoint_every: str | None = setting(
-        "25k", "images between checkpoints; null: at the end only", quantity=True, least=1
+        AUTO, f"images between checkpoints; {TENTH}; null: at the end only", among=(AUTO,), quantity=True, least=1
     )
     evaluate_every: str | None = setting(None, "images between evaluations; null: none", quantity=True, least=1)
     early_stop: str | None = setting(None, "a score to watch; doctor: end when its verdict stays red; null: never")

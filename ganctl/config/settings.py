@@ -8,7 +8,7 @@ from typing import Any, get_type_hints
 
 from ganctl.building.annotations import alternatives, shown
 from ganctl.building.build import Binder
-from ganctl.config.schema import Rule, TrainConfig, TrainerConfig, quantity
+from ganctl.config.schema import AUTO, Rule, TrainConfig, TrainerConfig, a_tenth, quantity, rules
 from ganctl.nearest import hint
 
 GROUPS = ("dataset", "model", "loss", "augment", "trainer")
@@ -30,9 +30,11 @@ def settle(given: Mapping[str, Any], mistakes: list[str], kind: type = TrainConf
     settings = [each for each in fields(kind) if each.name not in GROUPS]
     unknown = [name for name in given if name not in annotations]
     mistakes += [f"{prefix}{name}: no such key{hint(str(name), [each.name for each in settings])}" for name in unknown]
-    return {
+    settled = {
         each.name: _settled(each, annotations[each.name], given, f"{prefix}{each.name}", mistakes) for each in settings
     }
+    intervals = [name for name, rule in rules(kind).items() if rule.quantity and settled[name] == AUTO]
+    return settled | {name: a_tenth(settled["images"]) for name in intervals}
 
 
 def settle_trainer(given: Any, mistakes: list[str]) -> dict[str, Any]:
@@ -47,13 +49,14 @@ def _settled(each: Field[Any], annotation: Any, given: Mapping[str, Any], path: 
     value = given.get(each.name, _default(each))
     rule: Rule = each.metadata["rule"]
     try:
-        if rule.quantity and (value is not None or NoneType not in alternatives(annotation)):
-            return _quantity(value, rule, path)
+        if rule.quantity:
+            absent = value is None and NoneType in alternatives(annotation)
+            return value if absent or value in rule.among else _quantity(value, rule, path)
         return _typed(value, annotation, rule, path)
     except ValueError as error:
         mistakes += error.args
     fallback = _default(each)
-    return quantity(fallback) if rule.quantity and fallback is not None else fallback
+    return quantity(fallback) if rule.quantity and fallback not in (None, *rule.among) else fallback
 
 
 def _default(each: Field[Any]) -> Any:
