@@ -1,6 +1,5 @@
 """Captions to images: losses against values derived by hand, wishes, both stages end to end, and the score of words."""
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from ganctl.config.preparation import compose, prepare
 from ganctl.data.batch import Captioned, Tensors
 from ganctl.data.captions import COLOURS, PLACES, RandomCaptions
 from ganctl.errors import UserError
-from ganctl.games.agreement import Agreement
 from ganctl.games.captioned import CaptionedGame, divergence
 from ganctl.games.game import Clock, Generative, Wish
 from ganctl.games.matching import distinct, mismatched
@@ -148,16 +146,6 @@ def test_the_generator_pays_for_scores_and_divergence():
     terms = game.generator_loss(game.deal(batch_of("a"), BOTH, CLOCK)).terms
     assert terms["adversarial"].item() == pytest.approx(2 * 97)
     assert terms["kl"].item() == pytest.approx(2 * 97**2 / 2)
-
-
-def test_agreement_plays_with_the_discriminator_and_costs_both_sides():
-    """One caption twice: there is nothing to tell apart but chance, log 2 on both sides."""
-    game = game_of_stubs(agreement=Agreement(weight=2.0))
-    assert game.turns()[0].players == (game.discriminator, game.text_encoder, game.agreement)
-    round = game.deal(batch_of("a", "A"), BOTH, CLOCK)
-    for outcome in (game.discriminator_loss(round), game.generator_loss(round)):
-        assert outcome.terms["agreement"].item() == pytest.approx(2 * math.log(2), rel=1e-5)
-    assert "agreement" not in game_of_stubs().generator_loss(round).terms
 
 
 def test_the_text_learns_from_the_discriminators_turn_alone():

@@ -9,16 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from ganctl.data.batch import Captioned, Tensors
-from ganctl.games.agreement import Agreement
 from ganctl.games.contest import Contest
 from ganctl.games.game import Clock, Generative, Outcome, Turn, Wish
-from ganctl.games.matching import alike, distinct, mismatched
+from ganctl.games.matching import distinct, mismatched
 from ganctl.games.prior import Gaussian
 from ganctl.losses.adversarial import AdversarialLoss
 from ganctl.losses.regularizers import Regularizer, full_precision
 from ganctl.networks.augment import Augment
 from ganctl.networks.interfaces import CaptionPainter, Discriminator, Painting, TextEncoder
-from ganctl.text import as_bytes, as_texts, folded
+from ganctl.text import as_bytes, as_texts
 
 REMEMBERED, LONGEST = 64, 256  # captions that a game keeps of its latest batch, and their bytes
 COLUMNS = 8  # pictures of each caption in a sheet
@@ -42,11 +41,6 @@ class CaptionRound:
     fake: Painting  # of the same captions; has a graph only if the generator plays this round
     clock: Clock
 
-    @property
-    def same(self) -> Tensor:
-        """Which captions say the same but for capitals: [B, B] bool."""
-        return alike(folded(self.caption))
-
 
 class CaptionedGame(Generative):
     """Zhang et al. 2017, eq. 3 to 6, with the matching-aware discriminator of Reed et al. 2016, algorithm 1.
@@ -58,7 +52,6 @@ class CaptionedGame(Generative):
     far more text; a frozen one (`ganctl.networks.sentence`) is put in the same place.
 
     first: stage one, from its run by `init_from=RUN`; it and the text encoder then stay as they came.
-    agreement: a term more on both sides that asks for all that sets captions apart; None: as in the papers.
     kl: weight of the distance of the conditions' Gaussians from the standard one (eq. 2; the authors' code: 2).
     """
 
@@ -74,7 +67,6 @@ class CaptionedGame(Generative):
         augment: Augment,
         penalties: Sequence[Regularizer] = (),
         first: CaptionPainter | None = None,
-        agreement: Agreement | None = None,
         kl: float = 2.0,
     ) -> None:
         super().__init__()
@@ -86,9 +78,6 @@ class CaptionedGame(Generative):
         self.generator, self.discriminator, self.text_encoder = generator, discriminator, text_encoder
         self.adversarial, self.augment, self.penalties, self.kl = adversarial, augment, tuple(penalties), kl
         self.first = None if first is None else first.eval()
-        self.agreement = agreement
-        if agreement is not None:
-            agreement.attach(discriminator.feature_size, text_encoder.text_size)
         self.extras = nn.ModuleList(penalties)  # so that a checkpoint holds what they remember
         self.prior = Gaussian(generator.noise_size + (0 if first is None else first.noise_size))
         self.register_buffer("remembered", torch.zeros(REMEMBERED, LONGEST, dtype=torch.uint8))
@@ -99,9 +88,9 @@ class CaptionedGame(Generative):
         return self.first is None and any(True for _ in self.text_encoder.parameters())
 
     def turns(self) -> tuple[Turn, ...]:
-        critics = (self.discriminator, self.text_encoder if self.learns_text else None, self.agreement)
+        critics = (self.discriminator, self.text_encoder) if self.learns_text else (self.discriminator,)
         return (
-            Turn("discriminator", tuple(each for each in critics if each is not None), self.discriminator_loss),
+            Turn("discriminator", critics, self.discriminator_loss),
             Turn("generator", (self.generator,), self.generator_loss),
         )
 
@@ -158,7 +147,6 @@ class CaptionedGame(Generative):
             if len(wrong):
                 loss = (loss + self.adversarial.discriminator(real[found], wrong)) / 2
             terms = {"adversarial": loss, **{type(penalty).__name__: penalty(critique) for penalty in due}}
-            terms |= self.agreed(critique.real_features, text, round)
         watched = {"real": real.detach().mean(), "fake": fake.detach().mean()}
         if len(wrong):
             watched |= {"wrong": wrong.detach().mean(), "matches": (real[found] > wrong).float().mean()}
@@ -166,14 +154,8 @@ class CaptionedGame(Generative):
         return Outcome(terms, watched | self.augment.watched())
 
     def generator_loss(self, round: CaptionRound) -> Outcome:
-        features = self.discriminator.features(self.augment(round.fake.image), round.text)
-        passed = self.contest.lowered(self.discriminator.score(features, round.text), round.real, round.text)
-        terms = {"adversarial": passed, "kl": self.kl * divergence(round.fake)}
-        return Outcome(terms | self.agreed(features, round.text, round))
-
-    def agreed(self, features: Tensor, text: Tensor, round: CaptionRound) -> dict[str, Tensor]:
-        """The term of `agreement`, where there is one."""
-        return {} if self.agreement is None else {"agreement": self.agreement(features, text, round.same)}
+        adversarial = self.contest.pass_off(round.fake.image, round.real, round.text)
+        return Outcome({"adversarial": adversarial, "kl": self.kl * divergence(round.fake)})
 
     def advance(self, clock: Clock) -> None:
         self.augment.advance(clock.images_seen)

@@ -29,11 +29,7 @@ def nearest(words: Sequence[Counter[str]], own: int) -> int | None:
     return max(others, key=lambda row: (words[row] & words[own]).total(), default=None)
 
 
-def alike(caption: Tensor) -> Tensor:
-    """Which captions [B, L] of a batch are the same text: [B, B] bool."""
-    return (caption[:, None] == caption[None]).all(2)
-
-
 def distinct(caption: Tensor) -> Tensor:
     """Rows of the first of each different caption, in order; [K] int64."""
-    return (alike(caption).int().argmax(1) == torch.arange(len(caption))).nonzero().squeeze(1)
+    same = (caption[:, None] == caption[None]).all(2)
+    return (same.int().argmax(1) == torch.arange(len(caption))).nonzero().squeeze(1)
