@@ -188,7 +188,7 @@ def test_a_finished_run_is_left_as_it_is(outputs):
 @pytest.mark.parametrize("dataset", ["ring8", "grid25"])
 def test_dry_run_of_points(dataset, capsys):
     start.dry_run(prepare(compose(["model=gan_points", f"dataset={dataset}", "batch_size=256", "device=cpu"])))
-    assert "MLPGenerator, 33,666 parameters" in capsys.readouterr().out  # 2*128+128 + 2*(128*128+128) + 128*2+2
+    assert "MLPGenerator, 66,690 parameters" in capsys.readouterr().out  # 2*128+128 + 4*(128*128+128) + 128*2+2
 
 
 def test_a_run_killed_between_its_last_checkpoint_and_its_end_is_not_played_on(outputs):
