@@ -64,12 +64,13 @@ def _default(each: Field[Any]) -> Any:
 
 
 def _quantity(value: Any, rule: Rule, path: str) -> int:
+    also = "".join(f", or {word}" for word in rule.among)
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise ValueError(f"{path}: {shown(value)} is not a number of images; write 300k, 2M, 1e6 or 50000")
+        raise ValueError(f"{path}: {shown(value)} is not a number of images; write 300k, 2M, 1e6 or 50000{also}")
     try:
         images = quantity(value)
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+        raise ValueError(f"{path}: {error}{also}") from None
     return int(_in_range(images, rule, path))
 
 
