@@ -246,6 +246,16 @@ def test_while_training_and_by_command(
     assert by_command["psnr"] == pytest.approx(history[-1].score("psnr").value, abs=1e-3)  # type: ignore[union-attr]
 
 
+def test_the_best_of_pairs_is_that_of_the_highest_psnr(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where there are pairs enough for the distance of the sets."""
+    monkeypatch.setenv("GANCTL_OUTPUTS", str(tmp_path))
+    words = ["model=pix2pix", "model.width=4", "dataset=random_pairs", *LENGTH, "evaluate_every=8", "name=first"]
+    result = start.train(prepare(compose(words)))
+    (found,) = read(tmp_path / "first" / "evaluations.jsonl")
+    assert found.score("fd") is not None
+    assert result["best"]["key"] == "psnr"
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [

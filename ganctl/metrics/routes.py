@@ -13,6 +13,8 @@ from ganctl.errors import UserError
 from ganctl.games.game import Game, Task, Translating
 from ganctl.metrics.reals import Reals
 
+MOST = 1_000  # training pictures of a domain
+
 
 @dataclass(frozen=True)
 class Route:
@@ -31,9 +33,6 @@ class Route:
         if self.direction is not None:
             return Task(self.direction)
         return Task(target=torch.full((count,), self.number))
-
-
-MOST = 1_000  # training pictures of a domain
 
 
 def routes_of(game: Game, table: Table, facts: Description, name: str, most: int | None = None) -> tuple[Route, ...]:
@@ -57,13 +56,11 @@ def both_ways(table: Table, aside: Table, facts: Description, name: str, split: 
     """a2b and b2a."""
     assert isinstance(table, UnpairedTable)
     assert isinstance(aside, UnpairedTable)
-    sources = [Reals(name, split, facts, each) for each in (aside.a, aside.b)]
-    domains = [Reals(name, "all", facts, each) for each in (table.a, table.b)]
     made = []
-    for number, way in enumerate(("b2a", "a2b")):  # a is domain 0
-        start, end = sources[1 - number], domains[number]
+    for way, leave, arrive, number in (("a2b", aside.a, table.b, 1), ("b2a", aside.b, table.a, 0)):
+        start, end = Reals(name, split, facts, leave), Reals(name, "all", facts, arrive)
         made.append(Route(way, start, start.order()[:most], end, end.order()[:MOST], number, way))
-    return tuple(made[::-1])
+    return tuple(made)
 
 
 def into_classes(table: Table, aside: Table, facts: Description, name: str, split: str, most: int) -> tuple[Route, ...]:
@@ -74,31 +71,23 @@ def into_classes(table: Table, aside: Table, facts: Description, name: str, spli
             "metrics: this model's targets are combinations of attributes, and only translations into classes are "
             "scored; train on a folder with class subfolders or on one column of words to have scores"
         )
-    starts, ends = classes_in(sources), classes_in(domain)
+    (starts, of_starts), (ends, of_ends) = classes_in(sources), classes_in(domain)
     names = facts.names or tuple(map(str, range(facts.classes)))
     made = []
     for number, title in enumerate(names):
-        leave, arrive = starts.order[starts.label != number], ends.order[ends.label == number]
+        leave, arrive = starts[of_starts != number], ends[of_ends == number]
         if len(leave) and len(arrive):
             made.append(Route(title, sources, leave[:most], domain, arrive[:MOST], number))
     return tuple(made)
 
 
-@dataclass(frozen=True)
-class Labelled:
-    """Rows in their fixed order, and the class of each."""
-
-    order: Tensor  # [N]
-    label: Tensor  # [N]
-
-
-def classes_in(reals: Reals) -> Labelled:
-    """Raises UserError for pictures without labels."""
+def classes_in(reals: Reals) -> tuple[Tensor, Tensor]:
+    """Rows in their fixed order and the class of each, both [N]. Raises UserError for pictures without labels."""
     order = reals.order()
     label = reals.labels(order)
     if label is None:
         raise UserError("metrics: pictures without labels tell no domains apart")
-    return Labelled(order, label)
+    return order, label
 
 
 def labelled_by_route(routes: tuple[Route, ...]) -> Iterator[tuple[Tensor, Tensor]]:
