@@ -14,6 +14,7 @@ import json
 import os
 import statistics
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -209,7 +210,7 @@ class Both:
 
     def compare(self, seconds: float) -> None:
         if self.bare is not None:
-            self.saved.append(1 - timed(self.bare.round, self.rounds) / seconds)
+            self.saved.append(1 - timed(self.bare.round, self.rounds) / self.rounds / seconds)
 
 
 class SideBySide(Interleaved):
@@ -224,7 +225,7 @@ class SideBySide(Interleaved):
         super().on_train_batch_end(trainer, module, *rest)
         if len(self.theirs) > before:
             self.both.compare(self.theirs[-1])
-            self.on_train_start()
+            self.began = time.perf_counter()
 
 
 def measure(name: str, blocks: int, rounds: int) -> dict[str, Any]:
@@ -242,8 +243,8 @@ def measure(name: str, blocks: int, rounds: int) -> dict[str, Any]:
     ratios = sorted(lean / mine for mine, lean in zip(ours, theirs, strict=True))
     row: dict[str, Any] = {
         "model": name,
-        "ganctl": round(rounds * batch / statistics.median(ours)),
-        "lean": round(rounds * batch / statistics.median(theirs)),
+        "ganctl": round(batch / statistics.median(ours)),
+        "lean": round(batch / statistics.median(theirs)),
         "ratio": round(statistics.median(ratios), 2),
         "ratio_range": [round(ratios[0], 2), round(ratios[-1], 2)],
     }

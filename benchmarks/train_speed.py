@@ -96,7 +96,10 @@ class PlainLoop:
 
 
 class Interleaved(pl.Callback):
-    """Halts ganctl every `rounds` rounds to let the other loop run as many; keeps both times."""
+    """Halts ganctl after `rounds` rounds, when it next looks up, to let the other loop run as many; keeps both times.
+
+    The times are of one round.
+    """
 
     def __init__(self, other: PlainLoop, rounds: int) -> None:
         self.other, self.rounds = other, rounds
@@ -105,13 +108,15 @@ class Interleaved(pl.Callback):
         self.peak: list[float] = []
 
     def on_train_start(self, *_: Any) -> None:
-        self.began = time.perf_counter()
+        self.began, self.played = time.perf_counter(), 0
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: Any, *_: Any) -> None:
-        if module.rounds % self.rounds:
+        rounds = module.rounds - self.played
+        if rounds < self.rounds:
             return
-        self.ours.append(time.perf_counter() - self.began)
-        self.theirs.append(timed(self.other.round, self.rounds))
+        self.ours.append((time.perf_counter() - self.began) / rounds)
+        self.theirs.append(timed(self.other.round, rounds) / rounds)
+        self.played = module.rounds
         self.peak.append(matmul_peak(torch.float32))
         self.began = time.perf_counter()
 
@@ -157,8 +162,8 @@ def measure(size: int, precision: str, blocks: int, rounds: int) -> dict[str, An
         os.environ["GANCTL_OUTPUTS"] = outputs
         start.train(settings, callbacks=[other])
     ours, theirs = other.ours[1:], other.theirs[1:]  # the first block warms up
-    speed = [rounds * BATCH / seconds for seconds in ours]
-    plain = [rounds * BATCH / seconds for seconds in theirs]
+    speed = [BATCH / seconds for seconds in ours]
+    plain = [BATCH / seconds for seconds in theirs]
     ratios = sorted(mine / yours for mine, yours in zip(speed, plain, strict=True))
     share = statistics.median(speed) / BATCH * round_operations(settings) / statistics.median(other.peak)
     return {

@@ -1,7 +1,7 @@
 """Plays any game inside Lightning: one optimizer step a turn, then the moving average."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
 
 import pytorch_lightning as pl
 import torch
@@ -69,6 +69,26 @@ class Tally:
         )
 
 
+class Pace(Protocol):
+    """When Lightning, and with it every callback, has its turn."""
+
+    def begin(self) -> None:
+        """Rounds are played from now on."""
+
+    def due(self, before: int, after: int, rounds: int) -> bool:
+        """Whether it is after this round: images seen before and after it, rounds played."""
+
+
+class EachRound:
+    """After every round."""
+
+    def begin(self) -> None:
+        """Nothing to note."""
+
+    def due(self, before: int, after: int, rounds: int) -> bool:
+        return True
+
+
 class GameModule(pl.LightningModule):
     """The only place that calls backward and step.
 
@@ -91,7 +111,8 @@ class GameModule(pl.LightningModule):
         self.turns, self.every, self.schedules, self.clip = game.turns(), every, schedules, clip
         self.images_seen = self.rounds = 0
         self.tally = Tally()
-        self.watch_gradients = False
+        self.watch_every = 0  # the gradients' norm is taken in every so many-th round; 0: never
+        self.pace: Pace = EachRound()
         self.by_turn: dict[str, Optimizer] = {}
         self._parameters_of = {turn.name: turn.parameters() for turn in self.turns}
         self._idle_in = {turn.name: self._others(turn) for turn in self.turns}
@@ -136,31 +157,43 @@ class GameModule(pl.LightningModule):
             for optimizer in self.by_turn.values():
                 skip_capture_check(optimizer)
 
-    def transfer_batch_to_device(self, batch: Tensors, device: torch.device, dataloader_idx: int) -> Tensors:
-        """Batches are made on the device; Lightning's own transfer cannot rebuild frozen dataclasses."""
-        return batch.map(lambda value: value.to(device))
+    def transfer_batch_to_device(
+        self, batches: Iterator[Tensors], device: torch.device, dataloader_idx: int
+    ) -> Iterator[Tensors]:
+        """Batches are made on the device."""
+        return batches
 
-    def training_step(self, batch: Tensors, batch_index: int) -> None:
+    def training_step(self, batches: Iterator[Tensors], index: int) -> None:
+        """One round after another, until the callbacks are to be told."""
+        self.pace.begin()
+        for batch in batches:
+            before = self.images_seen
+            self.play(batch)
+            if self.pace.due(before, self.images_seen, self.rounds):
+                break
+
+    def play(self, batch: Tensors) -> None:
+        """One round."""
         clock = self.clock
         self._follow_schedules(clock)
         self.game.advance(clock)
         playing = [turn for turn in self.turns if (self.rounds + 1) % self.every.get(turn.name, 1) == 0]
         round = self.game.deal(batch, frozenset(turn.name for turn in playing), clock)
         for turn in playing:
-            self._play(turn, round)
+            self._take(turn, round)
         self._freeze([])
         images = len(batch) * self.trainer.world_size
         self.average.update(self.images_seen, images)
         self.images_seen += images
         self.rounds += 1
 
-    def _play(self, turn: Turn, round: Any) -> None:
+    def _take(self, turn: Turn, round: Any) -> None:
         self._freeze(self._idle_in[turn.name])
         optimizer = self.stepping[turn.name]
         outcome = turn.loss(round)
         optimizer.zero_grad()
         self.lower(outcome.total)
-        if self.watch_gradients:
+        if self.watch_every and (self.rounds + 1) % self.watch_every == 0:
             outcome = Outcome(outcome.terms, {**outcome.watched, "gradient": self._gradient_norm(turn)})
         if self.clip is not None:
             self.clip_gradients(optimizer, gradient_clip_val=self.clip, gradient_clip_algorithm="norm")

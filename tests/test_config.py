@@ -72,7 +72,14 @@ def mistakes(*overrides: str, conf: Path | None = None) -> list[str]:
 def test_defaults_come_from_the_schema() -> None:
     found = prepared(*BASE)
     assert found["images"] == 300_000
-    assert found["trainer"] == {"log_every": 50, "clip": None, "threads": None, "processes": 1, "preview": 64}
+    assert found["trainer"] == {
+        "log_every": 50,
+        "clip": None,
+        "threads": None,
+        "processes": 1,
+        "preview": 64,
+        "stretch": 0.05,
+    }
     assert found["choices"]["model"] == "dcgan"
     assert found["choices"]["loss"] == "non_saturating"
     assert found["overrides"] == ["dataset=random"]
@@ -198,7 +205,8 @@ def test_every_option_has_a_caption() -> None:
         ("lr=1e-4",
          "lr: no such key; did you mean 'model.optimizers.discriminator.lr' or 'model.optimizers.generator.lr'?"),
         ("+foo=1", "foo: no such key"),
-        ("++trainer.foo=1", "trainer.foo: no such key; trainer has log_every, clip, threads, processes, preview"),
+        ("++trainer.foo=1",
+         "trainer.foo: no such key; trainer has log_every, clip, threads, processes, preview, stretch"),
         ("+batch_size=3", "+batch_size=3: batch_size is there already; leave out the '+'"),
         ("~nothing", "nothing: no such key"),
         ("seed", "seed: is not key=value; put a value with special signs in quotes: \"key='...'\""),

@@ -4,7 +4,6 @@
 """
 
 import re
-from collections.abc import Iterator
 from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
@@ -14,13 +13,12 @@ import pytorch_lightning as pl
 import torch
 from model_data import PRESET, overrides, without_weights
 from torch import Tensor
-from torch.utils.data import IterableDataset
 
 from ganctl.building.build import build
 from ganctl.config.preparation import compose, prepare
 from ganctl.data.batch import Tensors
 from ganctl.data.dataset import Table
-from ganctl.data.stream import Stream, fixed
+from ganctl.data.stream import Handed, Stream, fixed
 from ganctl.ema import Average
 from ganctl.errors import UserError
 from ganctl.games.game import Game, Generative, Turn, Wish
@@ -59,14 +57,14 @@ class Watched(GameModule):
         self.played: list[str] = []
         return len(moments) * stay
 
-    def training_step(self, batch: Tensors, batch_index: int) -> None:
+    def play(self, batch: Tensors) -> None:
         self.images_seen = next(self.moments)
-        super().training_step(batch, batch_index)
+        super().play(batch)
 
-    def _play(self, turn: Turn, round: Any) -> None:
+    def _take(self, turn: Turn, round: Any) -> None:
         players = {id(parameter) for parameter in turn.parameters()}
         weights, gradients = self.weights(), self.gradients()
-        super()._play(turn, round)
+        super()._take(turn, round)
         moved, pushed = changed(weights, self.weights()), changed(gradients, self.gradients())
         own = {name for name, parameter in self.game.named_parameters() if id(parameter) in players}
         steps = any(group["lr"] for group in self.by_turn[turn.name].param_groups)  # schedules may end at 0
@@ -88,14 +86,6 @@ def changed(before: dict[str, Tensor], after: dict[str, Tensor]) -> set[str]:
     return {name for name, value in after.items() if not torch.equal(before[name], value)}
 
 
-class Endless(IterableDataset[Tensors]):
-    def __init__(self, stream: Stream) -> None:
-        self.stream = stream
-
-    def __iter__(self) -> Iterator[Tensors]:
-        return iter(self.stream)
-
-
 def play(settings: dict[str, Any], moments: list[int]) -> tuple[Watched, Table]:
     """A module that has played; asserts that all stayed finite and that nobody moved out of turn."""
     torch.manual_seed(0)
@@ -105,7 +95,7 @@ def play(settings: dict[str, Any], moments: list[int]) -> tuple[Watched, Table]:
     module = watched(settings, game)
     table = dataset_of(settings).open(torch.device("cpu"))
     rounds = module.visit(moments, stay=max(settings["model"]["every"].values(), default=1))
-    loader = torch.utils.data.DataLoader(Endless(Stream(table, lambda seen: BATCH, seed=0)), batch_size=None)
+    loader = Handed(Stream(table, lambda seen: BATCH, seed=0))
     trainer = pl.Trainer(accelerator="cpu", barebones=True, limit_train_batches=rounds, max_epochs=1)
     trainer.fit(module, loader)
     for name, value in module.tally.read().items():

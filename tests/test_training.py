@@ -30,7 +30,17 @@ def settings_of(*overrides: str) -> dict[str, Any]:
     data = ["dataset=random", "dataset.shape=[1,8,8]", "dataset.count=40"]
     size = ["model.game.generator.hidden=[16]", "model.game.discriminator.hidden=[16]"]
     length = ["images=160", f"batch_size={BATCH}", "sample_every=80", "checkpoint_every=80", "trainer.log_every=2"]
-    chosen = ["model=gan", *data, *size, *length, "device=cpu", "precision=32", "trainer.preview=4", "name=run"]
+    chosen = [
+        "model=gan",
+        *data,
+        *size,
+        *length,
+        "device=cpu",
+        "precision=32",
+        "trainer.preview=4",
+        "trainer.stretch=0",
+        "name=run",
+    ]
     return prepare(compose(last_of_each([*chosen, *overrides])))
 
 
@@ -48,6 +58,47 @@ class After(pl.Callback):
     def on_train_batch_end(self, trainer: pl.Trainer, module: Any, *_: Any) -> None:
         if module.rounds == self.rounds:
             self.act(module)
+
+
+class Told(pl.Callback):
+    """Notes after which rounds it was told."""
+
+    def __init__(self) -> None:
+        self.rounds: list[int] = []
+
+    def on_train_batch_end(self, trainer: pl.Trainer, module: Any, *_: Any) -> None:
+        self.rounds.append(module.rounds)
+
+
+def test_callbacks_are_told_of_rounds_in_which_something_is_due():
+    told = Told()
+    start.train(settings_of("trainer.stretch=60", "trainer.log_every=7", "checkpoint_every=96"), callbacks=[told])
+    assert told.rounds == [7, 10, 12, 14, 20]  # logs 7, 14; samples 10, 20 (80 images); a checkpoint 12; the end 20
+
+
+def test_without_stretches_callbacks_are_told_of_every_round():
+    told = Told()
+    start.train(settings_of("trainer.stretch=0"), callbacks=[told])
+    assert told.rounds == list(range(1, 21))
+
+
+def test_a_signal_ends_a_stretch():
+    class Interrupted(pl.Callback):
+        def on_train_start(self, trainer: pl.Trainer, module: Any) -> None:
+            game, play = module.game, module.game.advance
+
+            def advance(clock: Any) -> None:
+                if clock.rounds == 3:
+                    os.kill(os.getpid(), signal.SIGTERM)
+                play(clock)
+
+            game.advance = advance
+
+    rarely = ["trainer.stretch=60", "trainer.log_every=50", "sample_every=null", "checkpoint_every=null"]
+    with pytest.raises(Stopped) as stopped:
+        start.train(settings_of(*rarely), callbacks=[Interrupted()])
+    assert stopped.value.exit_code == TERMINATED
+    assert "terminated after 32 images and saved" in str(stopped.value)  # the round in which it came was the fourth
 
 
 def test_what_a_run_leaves(outputs):

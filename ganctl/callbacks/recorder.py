@@ -24,11 +24,9 @@ class Recorder(pl.Callback):
         self.rows = 0
 
     def on_train_start(self, trainer: pl.Trainer, module: GameModule) -> None:  # type: ignore[override]
+        module.watch_every = self.every
         if trainer.is_global_zero:
             truncate(self.path, self.rows + 1 if self.rows else 0)
-
-    def on_train_batch_start(self, trainer: pl.Trainer, module: GameModule, *_: Any) -> None:  # type: ignore[override]
-        module.watch_gradients = (module.rounds + 1) % self.every == 0
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: GameModule, *_: Any) -> None:  # type: ignore[override]
         if module.rounds % self.every == 0:

@@ -65,6 +65,7 @@ class TrainerConfig:
     threads: int | None = setting(None, "CPU threads; null: PyTorch's own choice", least=1)
     processes: int = setting(1, "processes that share a batch on a CPU; for several GPUs: device=[0,1]", least=1)
     preview: int = setting(64, "pictures in a sample grid", least=1)
+    stretch: float = setting(0.05, "seconds of rounds between looks at what is due; 0: after every round", least=0)
 
 
 @dataclass

@@ -1,6 +1,6 @@
 """Batches without end, in an order that is a function of the seed and of the images seen."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
 from math import gcd
 
@@ -69,6 +69,18 @@ class Stream:
             chance = torch.Generator().manual_seed(derived_seed("order", self.seed, epoch))
             self.epoch, self.permutation = epoch, torch.randperm(len(self.table), generator=chance)
         return self.permutation
+
+
+class Handed:
+    """A loader for a trainer that takes as many batches as it likes: gives the same running iterator every time."""
+
+    def __init__(self, stream: Iterable[Tensors]) -> None:
+        self.stream = stream
+
+    def __iter__(self) -> Iterator[Iterator[Tensors]]:
+        batches = iter(self.stream)
+        while True:
+            yield batches
 
 
 def fixed(table: Table, count: int) -> Tensors:

@@ -18,6 +18,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from ganctl.callbacks.agreeing import Agreeing
 from ganctl.callbacks.checkpoints import Checkpoints
 from ganctl.callbacks.gallery import Gallery
+from ganctl.callbacks.pace import Stretches
 from ganctl.callbacks.progress import ShowProgress, clock
 from ganctl.callbacks.recorder import Recorder
 from ganctl.callbacks.reporting import Reporting
@@ -25,9 +26,9 @@ from ganctl.callbacks.restoring import Restoring
 from ganctl.callbacks.stopping import Interrupting, Stopping
 from ganctl.config.schema import quantity
 from ganctl.data.dataset import Dataset, Table
-from ganctl.data.stream import Stream, derived_seed, fixed
+from ganctl.data.stream import Handed, Stream, derived_seed, fixed
 from ganctl.devices import Placement, place, precision_of
-from ganctl.errors import INTERRUPTED, Stopped, UserError
+from ganctl.errors import INTERRUPTED, OK, Stopped, UserError
 from ganctl.games.game import Game, Generative, Translating
 from ganctl.metrics.keys import DOCTOR
 from ganctl.module import GameModule
@@ -94,11 +95,12 @@ class Session:
         if self.settings["compile"]:
             compile_networks(game)
         self.prepare(dataset, table, game)
+        module.pace = self.pace()
         if group.rank():  # the same networks as the first process, other noise
             torch.manual_seed(derived_seed("rank", self.settings["seed"], group.rank()))
         began = time.monotonic()
         trainer = self.trainer()
-        trainer.fit(module, train_dataloaders=self.stream(table, game))
+        trainer.fit(module, train_dataloaders=Handed(self.stream(table, game)))
         return self.conclude(module, time.monotonic() - began)
 
     def progress(self) -> Config:
@@ -140,6 +142,16 @@ class Session:
             *self.guests,
             *([Restoring(self.state, stateful)] if self.state else []),
         ]
+
+    def pace(self) -> Stretches:
+        """When the callbacks are told: after each round where several processes have to agree."""
+        settings, alone = self.settings, group.size(self.settings, self.placement) == 1
+        images = [interval(settings[f"{what}_every"]) for what in ("sample", "checkpoint", "evaluate", "doctor")]
+        seconds = settings["trainer"]["stretch"] if alone else 0.0
+        stopping = self.stopping
+        return Stretches(
+            seconds, settings["trainer"]["log_every"], images, self.images, lambda: stopping.exit_code != OK
+        )
 
     def evaluation(self, dataset: Dataset, table: Table, game: Game) -> "Evaluating | None":
         """Scores while training, where they are asked for."""
