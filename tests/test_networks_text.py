@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from ganctl.networks.captions import CaptionBigGANGenerator, CaptionResNetDiscriminator
 from ganctl.networks.sentence import Sentences
 from ganctl.networks.stackgan import StackGANDiscriminator, StackGANGenerator, StackGANRefiner
 from ganctl.networks.text import HashedWords, hashed_words
@@ -173,6 +174,33 @@ def test_features_of_a_picture_know_nothing_of_the_text_and_scores_do():
     assert torch.equal(critic.features(image), critic.features(image, text))
     features = critic.features(image)
     assert not torch.equal(critic.score(features, text), critic.score(features, -text))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("halved", [0, 1])
+def test_networks_of_classes_take_captions(shape, halved):
+    painter = CaptionBigGANGenerator(shape, 6, latent_size=9, condition_size=4, width=2, shared_size=3, halved=halved)
+    assert painter.noise_size == 13
+    noise, text = torch.randn(2, 13), torch.randn(2, 6)
+    painting = painter(noise, text)
+    assert painter.shape == tuple(painting.image.shape[1:])
+    assert painter.shape == (shape[0], *(-(-side // (1 + halved)) for side in shape[1:]))
+    assert painting.mean.shape == painting.log_variance.shape == (2, 4)
+    assert not torch.equal(painter(noise, -text).image, painting.image)
+    critic = CaptionResNetDiscriminator(painter.shape, 6, width=4)
+    assert critic(painting.image, text).shape == (2,)
+    assert critic.classes == 6
+
+
+def test_a_captions_vector_counts_as_a_class_of_length_one():
+    """The table doubles feature k for number k; text (2, 2, 2, 2) of length 4 is halved: 2 * (1 + 2 + 3 + 4) = 20."""
+    critic = CaptionResNetDiscriminator((1, 8, 8), 4, width=4, max_width=4, spectral_norm=False)
+    with torch.no_grad():
+        critic.last.linear.weight.zero_()
+        critic.last.linear.bias.zero_()
+        critic.last.embedding.weight.copy_(2 * torch.eye(4))
+    features = torch.tensor([[1.0, 2.0, 3.0, 4.0]])
+    assert critic.score(features, torch.full((1, 4), 2.0)).item() == pytest.approx(20)
 
 
 def test_stage_two_needs_a_sketch():
