@@ -5,7 +5,7 @@ from typing import Literal
 
 import pytest
 
-from ganctl.commands.arguments import option, parse
+from ganctl.commands.arguments import option, parse, words
 from ganctl.errors import UserError
 
 
@@ -86,3 +86,8 @@ def test_help_is_made_from_the_dataclass(capsys):
     assert "Draw something." in told
     assert "n=64" in told
     assert "one sheet or many files (grid|files)" in told
+
+
+@pytest.mark.parametrize("text", ["good,new", "[good,new]", "[good, new]", " good , new,"])
+def test_a_list_is_words_with_commas_in_brackets_or_without(text):
+    assert words(text) == ["good", "new"]

@@ -33,6 +33,11 @@ def option(default: Any, help: str, **limits: Any) -> Any:
     return field(default=default, metadata={"note": Note(help, **limits)})
 
 
+def words(text: str) -> list[str]:
+    """`good,new` or `[good,new]` -> its words."""
+    return [word.strip() for word in text.strip("[]").split(",") if word.strip()]
+
+
 def parse(kind: type[T], argv: list[str], command: str) -> T:
     """An instance of the dataclass `kind` from `key=value` or `--key=value` words; `--help` prints and exits 0.
 

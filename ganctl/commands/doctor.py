@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ganctl.commands.arguments import option, parse
+from ganctl.commands.arguments import option, parse, words
 
 if TYPE_CHECKING:
     from ganctl.doctor.history import Diagnosis
@@ -32,7 +32,7 @@ def run(argv: list[str]) -> int:
     found = find(arguments.run, needs_checkpoint=False)
     history = [] if arguments.fresh else diagnosed(found)
     if not history:
-        plugins = [name for name in arguments.plugins.split(",") if name]
+        plugins = words(arguments.plugins)
         device = int(arguments.device) if arguments.device.isdigit() else arguments.device
         history = examined(found, device, plugins)
     state = read_status(found)

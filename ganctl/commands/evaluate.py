@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ganctl.commands.arguments import option, parse
+from ganctl.commands.arguments import option, parse, words
 from ganctl.metrics import keys
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def run(argv: list[str]) -> int:
         test=arguments.test,
     )
     device: Any = int(arguments.device) if arguments.device.isdigit() else arguments.device
-    plugins = [name for name in arguments.plugins.split(",") if name]
+    plugins = words(arguments.plugins)
     with told():
         found = evaluate(arguments.run, arguments.ckpt, wanted, device=device, plugins=plugins)
     print(report(found))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ganctl.commands.arguments import option, parse
+from ganctl.commands.arguments import option, parse, words
 from ganctl.errors import GanctlError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def run(argv: list[str]) -> int:
 
     path = drawing.asked_place(arguments.out, arguments.format) if arguments.out else None
     device: Any = int(arguments.device) if arguments.device.isdigit() else arguments.device
-    plugins = [name for name in arguments.plugins.strip("[]").split(",") if name]
+    plugins = words(arguments.plugins)
     sampler = load(arguments.run, arguments.ckpt, ema=arguments.ema, device=device, plugins=plugins)
     path = path or drawing.free_place(sampler.path, title(sampler, arguments), arguments.format)
     draw(sampler, arguments, path)

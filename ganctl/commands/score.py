@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ganctl.commands.arguments import option, parse
+from ganctl.commands.arguments import option, parse, words
 from ganctl.errors import GanctlError, UserError
 
 if TYPE_CHECKING:
@@ -66,11 +66,6 @@ def run(argv: list[str]) -> int:
     print("\n".join([f"{checkpoint}: {len(found.scores):,} pictures scored", *report(found)]))
     print(f"  {folder / TABLE}\n  {folder / SHEET}")
     return 0
-
-
-def words(text: str) -> list[str]:
-    """`good,new` or `[good,new]` -> its words."""
-    return [word.strip() for word in text.strip("[]").split(",") if word.strip()]
 
 
 def asked_place(out: str) -> Path:

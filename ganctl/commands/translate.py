@@ -4,7 +4,7 @@ import sys
 from dataclasses import MISSING, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from ganctl.commands.arguments import option, parse
+from ganctl.commands.arguments import option, parse, words
 from ganctl.errors import GanctlError, UserError
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def carry_out(arguments: Arguments, command: str, demand: "Callable[[Interpreter
     inputs = picturefiles.inputs_at(arguments.in_)
     outputs = picturefiles.outputs_at(arguments.out, inputs, overwrite=arguments.overwrite)
     device: Any = int(arguments.device) if arguments.device.isdigit() else arguments.device
-    plugins = [name for name in arguments.plugins.strip("[]").split(",") if name]
+    plugins = words(arguments.plugins)
     translator = load_translator(arguments.run, arguments.ckpt, ema=arguments.ema, device=device, plugins=plugins)
     demand(translator)
     report = picturefiles.process(
