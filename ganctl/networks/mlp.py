@@ -13,8 +13,18 @@ from ganctl.networks.label import LabelEmbedding, demand
 LABEL_SIZE = 32  # length of a label's embedding
 
 
+def more_than_zero(input_gain: float) -> None:
+    """Raise ValueError for a gain that is none."""
+    if input_gain <= 0:
+        raise ValueError(f"input_gain: {input_gain}; must be more than 0")
+
+
 class MLPGenerator(Generator):
-    """Linear layers with LeakyReLU 0.2 and batch norm (not on the first), tanh at the end."""
+    """Linear layers with LeakyReLU 0.2 and batch norm (not on the first), tanh at the end.
+
+    `input_gain` multiplies the noise: such layers are slow to learn what changes within a small part of their input's
+    range (Rahaman et al. 2019), and the way from one mode to the next should be that, for it is drawn as well.
+    """
 
     def __init__(
         self,
@@ -23,9 +33,12 @@ class MLPGenerator(Generator):
         hidden: Sequence[int] = (128, 256, 512, 1024),
         batch_norm: bool = True,
         classes: int | None = None,
+        input_gain: float = 1.0,
     ) -> None:
         super().__init__()
+        more_than_zero(input_gain)
         self.shape, self.noise_size, self.classes = tuple(shape), noise_size, classes or 0
+        self.input_gain = input_gain
         self.embedding = None if classes is None else LabelEmbedding(classes, LABEL_SIZE)
         sizes = [noise_size + (LABEL_SIZE if self.classes else 0), *hidden]
         layers: list[nn.Module] = []
@@ -35,6 +48,7 @@ class MLPGenerator(Generator):
         self.layers = nn.Sequential(*layers, nn.Linear(sizes[-1], prod(shape)), nn.Tanh())
 
     def forward(self, noise: Tensor, label: Tensor | None = None) -> Tensor:
+        noise = noise * self.input_gain
         if self.embedding is not None:
             noise = torch.cat((noise, self.embedding(demand(label))), 1)
         return self.layers(noise).unflatten(1, self.shape)
@@ -55,8 +69,7 @@ class MLPDiscriminator(Discriminator):
         input_gain: float = 1.0,
     ) -> None:
         super().__init__()
-        if input_gain <= 0:
-            raise ValueError(f"input_gain: {input_gain}; must be more than 0")
+        more_than_zero(input_gain)
         self.classes, self.input_gain = classes or 0, input_gain
         self.embedding = None if classes is None else LabelEmbedding(classes, LABEL_SIZE)
         sizes = [prod(shape) + (LABEL_SIZE if self.classes else 0), *hidden]
