@@ -91,3 +91,8 @@ def test_help_is_made_from_the_dataclass(capsys):
 @pytest.mark.parametrize("text", ["good,new", "[good,new]", "[good, new]", " good , new,"])
 def test_a_list_is_words_with_commas_in_brackets_or_without(text):
     assert words(text) == ["good", "new"]
+
+
+def test_an_option_in_two_words():
+    assert parse(Arguments, ["--run", "a=b", "n=3"], "draw") == Arguments(run="a=b", n=3)
+    assert mistakes("--run", "--n=3") == ("--run: no value; write run=...", "run: must be given, run=...")

@@ -11,7 +11,7 @@ from ganctl.games.auxiliary import ClassifyLabel, RecoverCode, pooled
 from ganctl.games.game import Clock, Wish
 from ganctl.games.latent import LatentGame
 from ganctl.games.prior import Gaussian, InfoCode
-from ganctl.losses.adversarial import Hinge, NonSaturating, Wasserstein
+from ganctl.losses.adversarial import Hinge, LeastSquares, NonSaturating, Wasserstein
 from ganctl.losses.regularizers import R1, Critique, GradientPenalty, LeCam
 from ganctl.networks.ada import ADA
 from ganctl.networks.augment import NoAugment
@@ -218,5 +218,5 @@ def test_parts_that_mean_nothing_together(changes: dict[str, object], words: str
 def test_parts_that_fit() -> None:
     """Adaptive augmentation with logits; a given strength with any loss; a penalty without batch norm."""
     info_game(augment=ADA(), adversarial=Hinge())
-    info_game(augment=ADA(target=None, strength=0.2), adversarial=Wasserstein())
+    info_game(augment=ADA(target=None, strength=0.2), adversarial=LeastSquares())
     info_game(discriminator=DCGANDiscriminator(SHAPE, width=4, norm="none"), penalties=[GradientPenalty(), R1(1.0)])

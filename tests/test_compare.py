@@ -169,3 +169,10 @@ def test_minutes_end_a_training(outputs):
     done = api.train(*SMALL, "images=1M", "minutes=0.01", "checkpoint_every=null", "sample_every=null")
     assert 0 < done["images_seen"] < 1_000_000
     assert done["seconds"] >= 0.6
+
+
+def test_different_data_is_refused_before_anything_is_trained(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("GANCTL_OUTPUTS", str(tmp_path))
+    assert cli.main(["compare", "model=gan,vae", "dataset=digits,random", "images=64"]) == 2
+    assert "dataset: digits, random; scores on different data say nothing of each other" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

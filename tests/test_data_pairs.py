@@ -156,7 +156,7 @@ def test_twins_of_different_size() -> None:
     assert "'1.png' (its pictures differ in size: A has 16x8 pixels, B 8x16)" in told
 
 
-def test_files_without_a_partner() -> None:
+def test_files_without_a_partner(caplog: pytest.LogCaptureFixture) -> None:
     put("a", {"1.png": encoded(plain(RED)), "2.png": encoded(plain(RED))})
     put("b", {"1.png": encoded(plain(BLUE)), "3.png": encoded(plain(BLUE))})
     assert mistake(root="a", root_b="b") == (
@@ -164,6 +164,8 @@ def test_files_without_a_partner() -> None:
         "'3.png' (not in 'a'); add the partners or set dataset.on_error=skip"
     )
     assert len(Paired("a", "b", size=8, on_error="skip").open(CPU)) == 1
+    assert "2 files of 'a' and 'b' without a partner of the same name: '2.png' (not in 'b'), " in caplog.text
+    assert caplog.text.rstrip().endswith("; left out")
 
 
 def test_no_file_has_a_partner() -> None:

@@ -159,7 +159,7 @@ def test_translates_to_classes_and_attributes() -> None:
 
 def test_parts_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match="classifier: 3 classes; the generator is told 4"):
-        DomainGame(Painter(), Judge(), ClassifyLabel(3), Wasserstein(), NoAugment())
+        DomainGame(Painter(), Judge(), ClassifyLabel(3), Wasserstein(), NoAugment(), (GradientPenalty(10.0),))
     with pytest.raises(ValueError, match="this model needs labels"):
         game().deal(Images(torch.zeros(2, *SHAPE)), BOTH, START)
 

@@ -101,6 +101,26 @@ def test_a_signal_ends_a_stretch():
     assert "terminated after 32 images and saved" in str(stopped.value)  # the round in which it came was the fourth
 
 
+def test_the_last_rounds_are_logged_too(outputs):
+    """20 rounds in windows of 7: the last 6 make a row of their own, which a longer training replaces."""
+    result = start.train(settings_of("trainer.log_every=7"))
+    with (outputs / "run" / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["rounds"] for row in rows] == ["7", "14", "20"]
+    assert result["losses"]["discriminator/adversarial"] == float(rows[-1]["discriminator/adversarial"])
+    run = store.Run(outputs / "run")
+    start.resume(run, recheck(store.read_config(run), ["images=240"]))
+    start.train(settings_of("trainer.log_every=7", "images=240", "name=whole"))
+    assert (run.folder / "metrics.csv").read_bytes() == (outputs / "whole" / "metrics.csv").read_bytes()
+
+
+def test_a_checkpoint_is_told_to_the_runs_status(outputs):
+    def look(module: Any) -> None:
+        assert store.read_status(store.Run(outputs / "run")).images_seen == 80
+
+    start.train(settings_of(), callbacks=[After(10, look)])
+
+
 def test_what_a_run_leaves(outputs):
     result = start.train(settings_of())
     folder = outputs / "run"
@@ -239,7 +259,7 @@ def test_a_finished_run_is_left_as_it_is(outputs):
 @pytest.mark.parametrize("dataset", ["ring8", "grid25"])
 def test_dry_run_of_points(dataset, capsys):
     start.dry_run(prepare(compose(["model=gan_points", f"dataset={dataset}", "batch_size=256", "device=cpu"])))
-    assert "MLPGenerator, 66,690 parameters" in capsys.readouterr().out  # 2*128+128 + 4*(128*128+128) + 128*2+2
+    assert "MLPGenerator, 99,714 parameters" in capsys.readouterr().out  # 2*128+128 + 6*(128*128+128) + 128*2+2
 
 
 def test_a_run_killed_between_its_last_checkpoint_and_its_end_is_not_played_on(outputs):

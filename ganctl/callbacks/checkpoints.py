@@ -10,7 +10,7 @@ from ganctl.callbacks.pace import crossed
 from ganctl.errors import NotFinite
 from ganctl.module import GameModule
 from ganctl.runs import checkpoint
-from ganctl.runs.store import Run, numbered_path, prune
+from ganctl.runs.store import Run, numbered_path, prune, update_status
 from ganctl.training.state import capture, moved, own
 
 
@@ -39,6 +39,7 @@ class Checkpoints(pl.Callback):
         """Write the state of this round; NotFinite, and nothing written, if a weight is not finite."""
         content = self.content(module)
         checkpoint.save(self.run.checkpoints / "last.ckpt", content)
+        update_status(self.run, images_seen=module.images_seen)
         if numbered and self.keep > 0:
             checkpoint.save(numbered_path(self.run, module.images_seen), content)
             prune(self.run, self.keep)
@@ -72,5 +73,5 @@ def check_weights(content: dict[str, Any], rounds: int) -> None:
             if value.is_floating_point() and not value.isfinite().all():
                 raise NotFinite(
                     f"round {rounds}: {name} of the {part} is not finite; training stopped before saving, and the "
-                    "last good checkpoint is kept. Try lower learning rates or precision=32"
+                    "last good checkpoint, if one was saved, is kept. Try lower learning rates or precision=32"
                 )

@@ -53,8 +53,8 @@ class Gallery(pl.Callback):
         images = draw(module, self.inputs)
         if not images.isfinite().all():
             raise NotFinite(
-                f"round {module.rounds}: a sample is not finite; training stopped, the last good "
-                "checkpoint is kept. Try lower learning rates or precision=32"
+                f"round {module.rounds}: a sample is not finite; training stopped; the last good "
+                "checkpoint, if one was saved, is kept. Try lower learning rates or precision=32"
             )
         picture = grid(images, self.columns)
         path = self.folder / f"{module.images_seen:09d}.png"

@@ -32,6 +32,11 @@ class Recorder(pl.Callback):
         if module.rounds % self.every == 0:
             self.record(trainer, module)
 
+    def on_train_end(self, trainer: pl.Trainer, module: GameModule) -> None:  # type: ignore[override]
+        """The window that the end cut short. Its checkpoint holds the window itself: a continuation drops this row."""
+        if module.tally.sums:
+            self.record(trainer, module)
+
     def record(self, trainer: pl.Trainer, module: GameModule) -> None:
         """Close the window: read, check, write."""
         self.latest = module.tally.read(trainer.strategy.reduce)
@@ -68,8 +73,8 @@ def check_finite(values: dict[str, float], rounds: int) -> None:
         if not math.isfinite(value):
             turn, _, quantity = name.partition("/")
             raise NotFinite(
-                f"round {rounds}: {quantity} in the {turn}'s turn is {value}; training stopped and the last good "
-                "checkpoint is kept. The usual cause is a learning rate that is too high; "
+                f"round {rounds}: {quantity} in the {turn}'s turn is {value}; training stopped; the last good "
+                "checkpoint, if one was saved, is kept. The usual cause is a learning rate that is too high; "
                 f"try a fifth of it: model.optimizers.{turn}.lr=..., or precision=32"
             )
 

@@ -49,7 +49,7 @@ def parse(kind: type[T], argv: list[str], command: str) -> T:
     options, types_ = {typed(each): each for each in options_of(kind)}, get_type_hints(kind)
     values: dict[str, Any] = {}
     mistakes: list[str] = []
-    for word in argv:
+    for word in joined(argv, options):
         try:
             name, text = split(word, options, values)
             if name in values:
@@ -62,6 +62,19 @@ def parse(kind: type[T], argv: list[str], command: str) -> T:
     if mistakes:
         raise UserError(*mistakes)
     return kind(**{options[name].name: value for name, value in values.items()})
+
+
+def joined(argv: list[str], options: dict[str, Field[Any]]) -> list[str]:
+    """`--out FOLDER` as one word, `--out=FOLDER`; all else as it is."""
+    words: list[str] = []
+    for word in argv:
+        before = words[-1] if words else ""
+        waits = before.startswith("--") and before[2:].replace("-", "_") in options
+        if waits and not word.startswith("--"):
+            words[-1] = f"{before}={word}"
+        else:
+            words.append(word)
+    return words
 
 
 def split(word: str, options: dict[str, Field[Any]], taken: dict[str, Any]) -> tuple[str, str]:

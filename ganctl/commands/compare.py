@@ -66,7 +66,11 @@ def train_and_compare(settings: Sequence[str], config_dirs: Sequence[str], argum
     from ganctl.sweeps.launch import split
     from ganctl.sweeps.many import play_many
 
-    if len(combinations(split(settings)[0])) < 2:
+    runs = combinations(split(settings)[0])
+    if len(datasets := sorted({word for run in runs for word in run if word.startswith("dataset=")})) > 1:
+        given = ", ".join(word.removeprefix("dataset=") for word in datasets)
+        raise UserError(f"dataset: {given}; scores on different data say nothing of each other: give one dataset")
+    if len(runs) < 2:
         raise UserError("these settings make one run; give several values, such as model=dcgan,lsgan or seed=1,2")
     done = play_many([*settings, *evaluations(settings)], config_dirs)
     if done.folder is None:  # dry_run

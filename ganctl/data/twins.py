@@ -1,5 +1,6 @@
 """Two places with files of the same names, read as one."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -9,6 +10,8 @@ from struct import Struct
 from ganctl.data.pictures import Unreadable
 from ganctl.data.sources import Listing, Source
 from ganctl.errors import UserError
+
+logger = logging.getLogger(__name__)
 
 LENGTH = Struct("<Q")  # of the first file, before both
 SHOWN = 5  # names in a message
@@ -59,6 +62,8 @@ def twins(first: Source, second: Source, *, skip: bool) -> Twins:
     matches = matched(first, listings[0], second, listings[1])
     if not matches.partners or (matches.alone and not skip):
         raise UserError(partnerless(matches, first, second))
+    if matches.alone:
+        logger.warning("%s; left out", alone_in(matches, first, second))
     ones, others = listings
     refused = {
         one: reason
@@ -95,13 +100,16 @@ def by_stem(source: Source, listing: Listing) -> dict[str, str]:
 
 def partnerless(matches: Matches, first: Source, second: Source) -> str:
     """The mistake, with the first few names."""
-    places = f"{str(first.path)!r} and {str(second.path)!r}"
     if not matches.partners:
+        places = f"{str(first.path)!r} and {str(second.path)!r}"
         return f"dataset.root_b: no file in {places} has a partner of the same name; give both pictures of a pair one"
+    return f"dataset.root_b: {alone_in(matches, first, second)}; add the partners or set dataset.on_error=skip"
+
+
+def alone_in(matches: Matches, first: Source, second: Source) -> str:
+    """How many files have no partner, and the first few of them."""
+    places = f"{str(first.path)!r} and {str(second.path)!r}"
     shown = ", ".join(f"{name!r} (not in {str(missing.path)!r})" for _, name, missing in matches.alone[:SHOWN])
     more = len(matches.alone) - SHOWN
     count = f"{len(matches.alone):,} file{'s' if len(matches.alone) > 1 else ''}"
-    return (
-        f"dataset.root_b: {count} of {places} without a partner of the same name: "
-        f"{shown}{f' and {more:,} more' if more > 0 else ''}; add the partners or set dataset.on_error=skip"
-    )
+    return f"{count} of {places} without a partner of the same name: {shown}{f' and {more:,} more' if more > 0 else ''}"

@@ -10,7 +10,7 @@ from ganctl.games.game import Clock, Outcome
 from ganctl.losses.adversarial import AdversarialLoss
 from ganctl.losses.regularizers import Critique, Regularizer, full_precision
 from ganctl.networks.augment import Augment
-from ganctl.networks.interfaces import Discriminator
+from ganctl.networks.interfaces import Constrained, Discriminator
 
 Heads = Callable[[Critique], Mapping[str, Tensor]]
 
@@ -110,10 +110,26 @@ def refuse_unfit(
             f"augment: adapts to the sign of scores, which tells nothing with {loss}; "
             "set augment.target=null augment.strength=0.2, or choose augment=diffaugment"
         )
+    if adversarial.steep and not held(discriminator, penalties):
+        raise ValueError(
+            f"adversarial: {type(adversarial).__name__} needs a critic whose slope is held, by clipped weights, "
+            "spectral norm or a gradient penalty; choose loss=wgan_gp, or model=wgan"
+        )
+    place = "network.norm" if isinstance(discriminator, Constrained) else "norm"
     mixing = any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in discriminator.modules())
     alone = [type(penalty).__name__ for penalty in penalties if penalty.alone]
     if mixing and alone:
         raise ValueError(
             f"penalties: {', '.join(alone)} needs a discriminator that judges each picture alone, and this one has "
-            "batch norm; set model.game.discriminator.norm=none, or choose a loss without it"
+            f"batch norm; set model.game.discriminator.{place}=none, or choose a loss without it"
         )
+
+
+def held(discriminator: Discriminator, penalties: Sequence[Regularizer]) -> bool:
+    """Whether something bounds how steep the scores can become."""
+    parts = list(discriminator.modules())
+    clipped = any(isinstance(part, Constrained) for part in parts)
+    normed = any(
+        type(part).__name__ == "_SpectralNorm" for part in parts
+    )  # PyTorch's parametrization, which is private
+    return clipped or normed or any(penalty.alone for penalty in penalties)

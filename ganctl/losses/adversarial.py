@@ -10,6 +10,7 @@ class AdversarialLoss(ABC):
     """Two scalars to lower, one a side."""
 
     relativistic: bool = False  # needs the real scores in the generator's turn too
+    steep: bool = False  # grows without end with the critic's steepness, which something must hold
     sign_tells: bool = True  # a score above 0 says real, below 0 fake; adaptive augmentation reads it so
 
     @abstractmethod
@@ -64,6 +65,7 @@ class Wasserstein(AdversarialLoss):
     """Arjovsky et al. 2017, eq. 2; the critic must be held Lipschitz by clipping or a penalty."""
 
     sign_tells = False
+    steep = True
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         return fake.mean() - real.mean()

@@ -22,6 +22,7 @@ from ganctl.metrics.reals import Reals
 from ganctl.metrics.sheets import BATCH, Sheet, drawn, sheet, thumbnail
 from ganctl.pictures import grid
 
+HELD_OUT = 10  # one picture of so many stands for unseen ones where nearness to the training pictures is measured
 MOST_CLASSES = 100  # with a share of its own in the record
 OF_FEATURES = ("fd", "kd", "is", "precision", "recall")
 OF_CLASSES = ("modes", "covered", "kl", "conditional")
@@ -193,7 +194,11 @@ def measure_pixels(samples: Tensor, reals: Tensor, metrics: Collection[str]) -> 
         values |= {"diversity": Measured(found.ratio), "neighbours": Measured(found.neighbours)}
         values["duplicates"] = Measured(found.duplicates)
     if "memorisation" in metrics:
-        held_out, rest = reals[: len(reals) // 10], reals[len(reals) // 10 :]
+        if len(reals) < HELD_OUT:
+            raise UserError(
+                f"metrics: memorisation needs {HELD_OUT} pictures of the data or more; there are {len(reals)}"
+            )
+        held_out, rest = reals[: len(reals) // HELD_OUT], reals[len(reals) // HELD_OUT :]
         values["memorised"] = Measured(memorisation(samples[:MOST], held_out[:MOST], rest))
     return values
 
