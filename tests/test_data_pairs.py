@@ -168,6 +168,18 @@ def test_files_without_a_partner(caplog: pytest.LogCaptureFixture) -> None:
     assert caplog.text.rstrip().endswith("; left out")
 
 
+def test_bad_pictures_that_are_all_of_those_held_out(caplog: pytest.LogCaptureFixture) -> None:
+    """The last of seven is held out, and cannot be read: told as it is, and left out where that is asked for."""
+    good = {f"{number}.png": encoded(plain(RED, (16, 8))) for number in range(6)}
+    put("ab", {**good, "z.png": b"no picture"})
+    told = mistake(root="ab", held_out=0.1)
+    assert told.startswith("dataset.root: none of the 1 pictures held out of 'ab' can be read: 'z.png' (")
+    assert told.endswith("; replace them or set dataset.on_error=skip")
+    table = Paired("ab", size=8, held_out=0.1, on_error="skip").open(CPU)
+    assert (len(table), table.held_out()) == (6, None)
+    assert "so that none is held out: 'z.png' (" in caplog.text
+
+
 def test_no_file_has_a_partner() -> None:
     put("a", {"1.png": encoded(plain(RED))})
     put("b", {"2.png": encoded(plain(BLUE))})

@@ -83,6 +83,14 @@ def mixed_album(source: Source, listing: Listing, channels: int, background: str
     return MixedAlbum(*found, made.tensor("images"), made.tensor("sizes"))
 
 
+class NoneReadable(UserError):
+    """Not one picture among those that were to be decoded."""
+
+    def __init__(self, source: Source, unreadable: Mapping[str, str]) -> None:
+        super().__init__(none_readable(source, unreadable))
+        self.unreadable = unreadable
+
+
 def collected(
     source: Source,
     listing: Listing,
@@ -121,7 +129,7 @@ def develop(source: Source, listing: Listing, decoder: Decoder, draft: Draft) ->
             done.update(outcome[1])
             sizes.append(outcome[0].shape[:2])
     if not sizes:
-        raise UserError(none_readable(source, unreadable))
+        raise NoneReadable(source, unreadable)
     if unreadable:
         (draft.folder / LIST).write_text("".join(f"{named(name, why)}\n" for name, why in unreadable.items()))
     return {"unreadable": unreadable, "done": done}, sizes

@@ -1,14 +1,14 @@
 """A folder or zip of the user's own pictures."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Literal
+from typing import Literal, TypeVar
 
 import torch
 
-from ganctl.data.album import Contents, album, list_some
+from ganctl.data.album import Contents, NoneReadable, album, list_some
 from ganctl.data.dataset import Dataset, Description, Table, TensorTable, height_width
 from ganctl.data.pictures import Crop, Frame
 from ganctl.data.roots import source_at
@@ -19,6 +19,7 @@ from ganctl.errors import UserError
 PARTS = frozenset(("train", "training", "test", "testing", "val", "valid", "validation"))  # never names of classes
 OnError = Literal["error", "skip"]
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 class Folder(Dataset):
@@ -134,6 +135,19 @@ def judge(source: Source, listing: Listing, pictures: Contents, on_error: OnErro
     if on_error == "error":
         raise UserError(f"dataset.root: {found}: {which}; replace them or set dataset.on_error=skip")
     logger.warning("%s and are skipped: %s", found, which)
+
+
+def set_aside(source: Source, count: int, on_error: OnError, make: Callable[[], T]) -> T | None:
+    """What `make` reads of `count` pictures held out; nothing, with a notice, where all are bad and to be skipped."""
+    try:
+        return make()
+    except NoneReadable as error:
+        found = f"none of the {count:,} pictures held out of {str(source.path)!r} can be read"
+        which = list_some(error.unreadable)
+        if on_error == "error":
+            raise UserError(f"dataset.root: {found}: {which}; replace them or set dataset.on_error=skip") from None
+        logger.warning("%s, so that none is held out: %s", found, which)
+        return None
 
 
 def check_on_error(on_error: str) -> None:

@@ -12,7 +12,7 @@ from ganctl.colour import grey_of
 from ganctl.data.album import album
 from ganctl.data.batch import Pairs
 from ganctl.data.dataset import Dataset, Description, Table, TensorTable, height_width
-from ganctl.data.folder import OnError, check_on_error, judge, listed
+from ganctl.data.folder import OnError, check_on_error, judge, listed, set_aside
 from ganctl.data.pictures import Crop, Frame
 from ganctl.data.roots import source_at
 from ganctl.data.small import Random
@@ -100,7 +100,10 @@ class MadePairs(Dataset):
 
     def open(self, device: torch.device) -> Table:
         trained, aside = self.split
-        rest = MadeTable(self.pictures(aside, device), self.make) if aside else None
+        rest = None
+        if aside:
+            kept = set_aside(self.source, len(aside), self.on_error, lambda: self.pictures(aside, device))
+            rest = kept and MadeTable(kept, self.make)
         return MadeTable(self.pictures(trained, device, self.flip), self.make, rest)
 
     @cached_property

@@ -14,7 +14,7 @@ from ganctl.data.album import Decoded, collected
 from ganctl.data.batch import Pairs
 from ganctl.data.cache import Draft
 from ganctl.data.dataset import Dataset, Description, Table, height_width
-from ganctl.data.folder import OnError, check_on_error, judge, listed
+from ganctl.data.folder import OnError, check_on_error, judge, listed, set_aside
 from ganctl.data.pairs import PairTable
 from ganctl.data.pictures import Crop, Frame, Unreadable, decode_whole, padded, resized
 from ganctl.data.roots import source_at
@@ -73,7 +73,10 @@ class Paired(Dataset):
 
     def open(self, device: torch.device) -> Table:
         trained, aside = self.split
-        rest = PairTable(*self.pairs(aside, self.frame), device) if aside else None
+        rest = None
+        if aside:
+            kept = set_aside(self.source, len(aside), self.on_error, lambda: self.pairs(aside, self.frame))
+            rest = kept and PairTable(*kept, device)
         source, target = self.pairs(trained, self.larger)
         return PairTable(source, target, device, self.flip, self.frame.size, rest)
 
