@@ -66,15 +66,15 @@ def parse(kind: type[T], argv: list[str], command: str) -> T:
 
 def joined(argv: list[str], options: dict[str, Field[Any]]) -> list[str]:
     """`--out FOLDER` as one word, `--out=FOLDER`; all else as it is."""
-    words: list[str] = []
+    found: list[str] = []
     for word in argv:
-        before = words[-1] if words else ""
+        before = found[-1] if found else ""
         waits = before.startswith("--") and before[2:].replace("-", "_") in options
         if waits and not word.startswith("--"):
-            words[-1] = f"{before}={word}"
+            found[-1] = f"{before}={word}"
         else:
-            words.append(word)
-    return words
+            found.append(word)
+    return found
 
 
 def split(word: str, options: dict[str, Field[Any]], taken: dict[str, Any]) -> tuple[str, str]:

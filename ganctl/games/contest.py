@@ -129,7 +129,6 @@ def held(discriminator: Discriminator, penalties: Sequence[Regularizer]) -> bool
     """Whether something bounds how steep the scores can become."""
     parts = list(discriminator.modules())
     clipped = any(isinstance(part, Constrained) for part in parts)
-    normed = any(
-        type(part).__name__ == "_SpectralNorm" for part in parts
-    )  # PyTorch's parametrization, which is private
+    # by its name: PyTorch keeps the class to itself
+    normed = any(type(part).__name__ == "_SpectralNorm" for part in parts)
     return clipped or normed or any(penalty.alone for penalty in penalties)
