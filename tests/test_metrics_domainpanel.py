@@ -160,14 +160,9 @@ def test_random_states_the_sheet_and_what_is_not_finite() -> None:
 
 
 def test_refused_in_words() -> None:
-    with pytest.raises(UserError, match="has neither noise to draw from nor pairs to compare"):
-        routes_of(Shift(0), unpaired(), FACTS, "two")
     table = TensorTable(pictures(40, 0), torch.zeros(40, dtype=torch.int64), CPU)
     with pytest.raises(UserError, match="pictures of one domain only"):
         routes_of(InClasses(1), table, Description((3, 16, 16), 2, 40), "one")
-    several = Description((3, 16, 16), 2, 40, ("hat", "coat"), attributes=True)
-    with pytest.raises(UserError, match="combinations of attributes"):
-        routes_of(InClasses(1), table, several, "several")
     with pytest.raises(UserError, match="without labels"):
         routes_of(InClasses(1), TensorTable(pictures(40, 0), None, CPU), FACTS, "none")
     with pytest.raises(UserError, match="n: 7 samples; kd needs 40 here"):

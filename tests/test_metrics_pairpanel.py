@@ -259,7 +259,8 @@ def test_the_best_of_pairs_is_that_of_the_highest_psnr(tmp_path: Path, monkeypat
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["metrics=is"], "metrics: no metric 'is' here; there are psnr, ssim, l1, lpips, fd, kd"),
+        (["metrics=is"], "metrics: no metric 'is' here; there are psnr, ssim, l1, lpips\n"),
+        (["metrics=l1,kd"], "metrics: kd compares sets of pictures of one size; leave it out"),
         (["test=elsewhere"], "test: elsewhere; a run on RandomSuperres is scored on its own data; leave test out"),
     ],
 )

@@ -4,6 +4,7 @@ import inspect
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -19,6 +20,8 @@ from ganctl.data.dataset import Dataset, Description
 from ganctl.ema import Average
 from ganctl.errors import UserError
 from ganctl.games.game import Game
+from ganctl.metrics.keys import ANY, Offer
+from ganctl.metrics.offer import offer
 from ganctl.nearest import hint
 from ganctl.schedules import Linear, Schedule
 
@@ -28,7 +31,15 @@ OPTIONAL = ("every", "schedules")
 BETAS = ("beta1", "beta2")  # names of a schedule for the two halves of Adam's `betas`
 
 
-def describe(node: Any, plugins: Sequence[str], mistakes: list[str]) -> Description | None:
+@dataclass(frozen=True)
+class Looked:
+    """A dataset, and what a look at the disk tells of it."""
+
+    dataset: Dataset
+    facts: Description
+
+
+def look(node: Any, plugins: Sequence[str], mistakes: list[str]) -> Looked | None:
     """What the dataset is, from a look at the disk; None where it cannot be known.
 
     Where a setting of it is wrong, the setting's default stands in, and the look shows what else is.
@@ -36,7 +47,7 @@ def describe(node: Any, plugins: Sequence[str], mistakes: list[str]) -> Descript
     dataset, found = stand_in(node, Dataset, "dataset", plugins)
     mistakes += found
     try:
-        return dataset.describe() if isinstance(dataset, Dataset) else None
+        return Looked(dataset, dataset.describe()) if isinstance(dataset, Dataset) else None
     except UserError as error:
         mistakes += error.mistakes
     except (ValueError, OSError) as error:
@@ -54,35 +65,50 @@ def kinds(game: Any, dataset: Any, plugins: Sequence[str]) -> tuple[type[Tensors
     return player.batches, dealer.batches
 
 
-def judge(model: Config, plugins: Sequence[str], *, sizes_known: bool) -> list[str]:
-    """Mistakes of the group `model`, resolved. Unless the dataset's sizes are known, nothing is built."""
-    mistakes: list[str] = []
-    for name in (*NEEDED, *OPTIONAL):
-        if not isinstance(model.get(name), dict):
-            mistakes.append(f"model.{name}: {shown(model.get(name))} is not a mapping; see conf/model/dcgan.yaml")
-    if mistakes:
-        return mistakes
-    if sizes_known:
-        turns = _turns(model["game"], plugins, mistakes)
-    else:
-        turns, mistakes = None, check(model["game"], Game, "model.game", plugins)
+def judge(model: Config, plugins: Sequence[str], mistakes: list[str], *, sizes_known: bool) -> Game | None:
+    """The weightless game of the group `model`, resolved; all that is wrong with the group goes to `mistakes`.
+
+    None where it cannot be built; unless the dataset's sizes are known, nothing is.
+    """
+    strange = [name for name in (*NEEDED, *OPTIONAL) if not isinstance(model.get(name), dict)]
+    mistakes += [
+        f"model.{name}: {shown(model.get(name))} is not a mapping; see conf/model/dcgan.yaml" for name in strange
+    ]
+    if strange:
+        return None
+    if not sizes_known:
+        mistakes += check(model["game"], Game, "model.game", plugins)
+    game, turns = _built(model["game"], plugins, mistakes) if sizes_known else (None, None)
     mistakes += _about_turns(model, turns)
     for turn, node in model["optimizers"].items():
         mistakes += _optimizer(node, f"model.optimizers.{turn}", plugins)[1]
     mistakes += _about_schedules(model, plugins)
-    return mistakes + _tried({"_target_": "ganctl.ema.Average", **model["average"]}, Average, "model.average", plugins)
+    mistakes += _tried({"_target_": "ganctl.ema.Average", **model["average"]}, Average, "model.average", plugins)
+    return game
 
 
-def _turns(node: Any, plugins: Sequence[str], mistakes: list[str]) -> list[str] | None:
-    """Names of the game's turns, after building it without memory; None where it cannot be built."""
+def _built(node: Any, plugins: Sequence[str], mistakes: list[str]) -> tuple[Game | None, list[str] | None]:
+    """The game, built without memory, and the names of its turns; None where it cannot be built."""
     with aside(), weightless():
         game, found = trial(node, Game, "model.game", plugins)
         mistakes += found
         try:
-            return [turn.name for turn in game.turns()] if isinstance(game, Game) else None
+            return (game, [turn.name for turn in game.turns()]) if isinstance(game, Game) else (None, None)
         except ValueError as error:
             mistakes.append(f"model.game: {error}")
-    return None
+    return None, None
+
+
+def offered(game: Game | None, looked: Looked | None, option: str | None, mistakes: list[str]) -> Offer:
+    """What a run can be scored by, where `option` asks for scores; ANY where that is not known, which is told before."""
+    if game is None or looked is None or option is None:
+        return ANY
+    try:
+        with aside():
+            return offer(game, looked.dataset)
+    except UserError as error:
+        mistakes += [mistake.replace("metrics", option, 1) for mistake in error.mistakes]
+    return ANY
 
 
 @contextmanager

@@ -20,10 +20,11 @@ from ganctl.config.interpolation import Resolver
 from ganctl.config.overrides import parsed
 from ganctl.config.settings import GROUPS, names, settle, settle_trainer
 from ganctl.errors import UserError
-from ganctl.metrics.keys import watching_mistakes
+from ganctl.metrics.keys import ANY, DOCTOR, Offer, searching_mistakes, watching_mistakes
 from ganctl.nearest import hint
 
 if TYPE_CHECKING:
+    from ganctl.config.judging import Looked
     from ganctl.data.dataset import Description
 
 __all__ = ["Composed", "combinations", "compose", "conf_dir", "prepare", "recheck", "register"]
@@ -36,16 +37,19 @@ CHANGEABLE = ("images", "minutes", "device", "plugins")
 STAND_IN = {"shape": [3, 64, 64], "classes": 10, "source_shape": [3, 64, 64]}
 
 
-def prepare(composed: Composed) -> Config:
-    """The composed tree resolved and checked, as plain containers. Raises UserError naming every mistake."""
-    return Preparation(composed).settings()
+def prepare(composed: Composed, search: str | None = None) -> Config:
+    """The composed tree resolved and checked, as plain containers. Raises UserError naming every mistake.
+
+    search: a score that evaluations while training must give.
+    """
+    return Preparation(composed, search).settings()
 
 
 class Preparation:
     """One pass from a composed tree to settings; each step adds to `mistakes` and goes on."""
 
-    def __init__(self, composed: Composed) -> None:
-        self.composed = composed
+    def __init__(self, composed: Composed, search: str | None = None) -> None:
+        self.composed, self.search = composed, search
         self.tree = composed.tree.copy()
         self.mistakes: list[str] = []
         self.resolver = Resolver(self.tree)
@@ -54,10 +58,11 @@ class Preparation:
     def settings(self) -> Config:
         """All steps; raises UserError if any found a mistake."""
         own = self._own()
-        node, description = self._dataset(own["plugins"])
+        node, looked = self._dataset(own["plugins"])
         groups = {name: self._resolved(name) for name in ("loss", "augment", "model")}
-        if self.composed.sound:
-            self._check_model(groups["model"], own, node, description)
+        known = self._check_model(groups["model"], own, node, looked) if self.composed.sound else ANY
+        self._check_scores(own, known)
+        description = None if looked is None else looked.facts
         mistakes = [*self.composed.mistakes, *self.resolver.mistakes, *self.resolver.fresh(self.mistakes)]
         if mistakes or description is None:
             from ganctl.devices import absent
@@ -90,33 +95,50 @@ class Preparation:
         self.mistakes += _across(own)
         return own
 
-    def _dataset(self, plugins: Sequence[str]) -> tuple[Any, "Description | None"]:
+    def _dataset(self, plugins: Sequence[str]) -> tuple[Any, "Looked | None"]:
         """The dataset's node, and what it is; its shape and classes are put into the tree for ${dataset.shape}."""
-        from ganctl.config.judging import describe
+        from ganctl.config.judging import look
 
         node = self._resolved("dataset")
         before = len(self.mistakes)
-        description = describe(node, plugins, self.mistakes)
-        self.sizes_known = description is not None and len(self.mistakes) == before
-        facts = STAND_IN if description is None else facts_of(description)
+        looked = look(node, plugins, self.mistakes)
+        self.sizes_known = looked is not None and len(self.mistakes) == before
+        facts = STAND_IN if looked is None else facts_of(looked.facts)
         self.tree["dataset"] = {**(node if isinstance(node, dict) else {}), **facts}
-        return node, description
+        return node, looked
 
-    def _check_model(self, model: Any, own: Config, dataset: Any, description: "Description | None") -> None:
-        from ganctl.config.judging import judge
+    def _check_model(self, model: Any, own: Config, dataset: Any, looked: "Looked | None") -> Offer:
+        """What is wrong with the model goes to `mistakes`; returns what it can be scored by."""
+        from ganctl.config.judging import judge, offered
 
+        description = None if looked is None else looked.facts
         if not isinstance(model, dict):
             self.mistakes.append(f"model: {shown(model)} is not a model; choose one with model=...")
-            return
+            return ANY
         for name in ("every", "schedules"):
             model[name] = model.get(name) or {}
         unfit = self._other_batches(model, dataset, own["plugins"]) or self._labels_absent(model, description)
         known = self.sizes_known and not unfit and not self.resolver.failed
-        self.mistakes += unfit + judge(model, own["plugins"], sizes_known=known)
+        self.mistakes += unfit
+        game = judge(model, own["plugins"], self.mistakes, sizes_known=known)
         if description is not None and own["batch_size"] > description.count:
             self.mistakes.append(too_large(own["batch_size"], description.count))
         if all(isinstance(model.get(key), dict) for key in MODEL_KEYS):
             self._check_use(model)
+        return offered(game, looked, self._scored_by(own), self.mistakes)
+
+    def _scored_by(self, own: Config) -> str | None:
+        """The setting for which the run is scored, or None."""
+        given = {"evaluate_every": own["evaluate_every"], "early_stop": own["early_stop"], "search": self.search}
+        return next((name for name, value in given.items() if value not in (None, DOCTOR)), None)
+
+    def _check_scores(self, own: Config, known: Offer) -> None:
+        """Scores that are watched or searched by, and that no evaluation gives."""
+        watched, searched, every = own["early_stop"], self.search, own["evaluate_every"]
+        if searched is not None:
+            self.mistakes += searching_mistakes(searched, watched, every, known)
+        if watched != searched:
+            self.mistakes += watching_mistakes(watched, every, own["doctor_every"], known)
 
     def _other_batches(self, model: Config, dataset: Any, plugins: Sequence[str]) -> list[str]:
         """The sentence for a model that learns from something else than what the dataset gives."""
@@ -180,8 +202,7 @@ def _across(own: Config) -> list[str]:
     devices, size = own["device"], own["batch_size"]
     count = len(devices) if isinstance(devices, list) else own["trainer"]["processes"]
     shares = [f"batch_size: {size}; must be a multiple of {count}, the number of devices"] if size % count else []
-    watching = watching_mistakes(own["early_stop"], own["evaluate_every"], own["doctor_every"])
-    return shares + watching + plugin_mistakes(own["plugins"])
+    return shares + plugin_mistakes(own["plugins"])
 
 
 def too_large(batch_size: int, count: int) -> str:
@@ -203,6 +224,7 @@ def recheck(saved: Any, changes: Sequence[str] = ()) -> Config:
     own = settle(given, mistakes)
     own["trainer"] = settle_trainer(saved.get("trainer"), mistakes)
     mistakes += _across(own)
+    mistakes += watching_mistakes(own["early_stop"], own["evaluate_every"], own["doctor_every"], ANY)
     model = {
         **saved["model"],
         "every": saved["model"].get("every") or {},
@@ -228,14 +250,15 @@ def _faded(schedules: Config, own: Config) -> list[str]:
 
 
 def _recheck_parts(saved: Mapping[str, Any], model: Config, plugins: Sequence[str]) -> list[str]:
-    from ganctl.config.judging import describe, judge
+    from ganctl.config.judging import judge, look
 
     mistakes: list[str] = []
-    found = describe(saved.get("dataset"), plugins, mistakes)
-    then, now = saved.get("description"), None if found is None else plain(found)
+    found = look(saved.get("dataset"), plugins, mistakes)
+    then, now = saved.get("description"), None if found is None else plain(found.facts)
     if now is not None and (not isinstance(then, dict) or any(then[key] != now.get(key) for key in then)):
         mistakes.append(f"dataset: it is not what it was when the run began: {_difference(then, now)}; start a new run")
-    return mistakes + judge(model, plugins, sizes_known=True)
+    judge(model, plugins, mistakes, sizes_known=True)
+    return mistakes
 
 
 def facts_of(description: "Description") -> Config:

@@ -26,6 +26,11 @@ class Description:
     attributes: bool = False  # a picture may have several of the `classes`: labels are [N, K] of 0 and 1
     groups: tuple[int, ...] = ()  # of attributes: how many in a row exclude each other; 1: it is on or off by itself
 
+    @property
+    def enlarges(self) -> bool:
+        """Whether a picture is made from a smaller one."""
+        return self.source is not None and self.source[1] < self.shape[1]
+
 
 class Dataset(ABC):
     """Where pictures come from. The constructor is cheap: it stores its settings and checks their range.

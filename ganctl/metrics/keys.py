@@ -1,6 +1,7 @@
 """Names: what can be asked for by metrics=, and what each score is called. Imports nothing heavy."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 from ganctl.errors import UserError
@@ -14,6 +15,7 @@ POINTS = ("points",)
 PAIRS = ("psnr", "ssim", "l1", "lpips")
 SETS = ("fd", "kd")  # of features: one set of pictures against another
 LEADING = (*SETS, "conditional")  # of games that lead pictures into other domains
+QUICK = ("fd", "coverage", "conditional", "diversity")  # of pictures, while training
 METRICS = {
     "fd": "Frechet distance: FID with extractor=inception",
     "kd": "kernel distance: KID with extractor=inception",
@@ -64,6 +66,8 @@ GROUPS = {
     "psnr_y": "psnr",
     "ssim_y": "ssim",
 }  # score -> the metric that takes it, where the two differ in name
+OF_POINTS = ("modes", "high_quality", "kl")  # scores
+ON_Y = ("psnr_y", "ssim_y")  # scores of enlarged colour pictures only
 PAPERS = {"fid": "fd", "kid": "kd"}
 LOWER_IS_BETTER = frozenset({"fd", "kd", "kl", "l1", "lpips", "duplicates"})
 
@@ -82,20 +86,60 @@ def parse(text: str | None) -> tuple[str, ...] | None:
     return names
 
 
+@dataclass(frozen=True)
+class Offer:
+    """What a game on a dataset can be scored by."""
+
+    metrics: Sequence[str]  # as `metrics=` names them
+    scores: Sequence[str]  # that these give, as `early_stop=` and `search=` name them
+    usual: Sequence[str]  # those of the scores that are taken while training without being watched
+    refused: Mapping[str, str] = field(default_factory=dict)  # metric of such data -> what it needs that is not here
+
+    def demand(self, metrics: Sequence[str]) -> None:
+        """Raise UserError naming every metric that is not offered."""
+        mistakes = [f"metrics: {each} {self.refused[each]}; leave it out" for each in metrics if each in self.refused]
+        others = [each for each in metrics if each not in self.refused]
+        if others or not metrics:
+            mistakes += strangers(others, self.metrics, "metrics")
+        if mistakes:
+            raise UserError(*mistakes)
+
+    def mistakes(self, option: str, score: str, others: Sequence[str] = ()) -> list[str]:
+        """Why `option` cannot name this score; others: what it may name beside scores."""
+        if score in self.scores:
+            return []
+        there = ", ".join((*others, *self.scores))
+        if reason := self.refused.get(GROUPS.get(score, score)):
+            return [f"{option}: {score} {reason}; choose one of {there}"]
+        if score in NAMES:
+            return [f"{option}: {score} is never taken of this model on this dataset; choose one of {there}"]
+        return [f"{option}: no score {score!r}{hint(score, (*others, *self.scores))}; there are {there}"]
+
+
 DOCTOR = "doctor"  # what early_stop= names to watch the doctor's verdict instead of a score
+ANY = Offer(tuple(METRICS), tuple(NAMES), tuple(NAMES))  # where game or data are not known
 
 
-def watching_mistakes(early_stop: str | None, evaluate_every: object, doctor_every: object) -> list[str]:
-    """What is wrong with the score that training is to watch, as far as it shows before the data is known."""
+def watching_mistakes(early_stop: str | None, evaluate_every: object, doctor_every: object, known: Offer) -> list[str]:
+    """What is wrong with the score that training is to watch."""
     if early_stop == DOCTOR and doctor_every is None:
         return ["early_stop: doctor was given, and it makes no checks; set doctor_every=5k"]
     if early_stop in (None, DOCTOR):
         return []
-    if early_stop not in NAMES:
-        return [f"early_stop: no score {early_stop!r}{hint(early_stop, NAMES)}; there are {DOCTOR}, {', '.join(NAMES)}"]
-    if evaluate_every is None:
-        return [f"early_stop: {early_stop} was given, and nothing is evaluated; set evaluate_every=25k"]
-    return []
+    idle = f"early_stop: {early_stop} was given, and nothing is evaluated; set evaluate_every=25k"
+    return known.mistakes("early_stop", early_stop, [DOCTOR]) + ([idle] if evaluate_every is None else [])
+
+
+def searching_mistakes(search: str, early_stop: str | None, evaluate_every: object, known: Offer) -> list[str]:
+    """What is wrong with the score that a search goes by."""
+    mistakes = known.mistakes("search", search)
+    if not mistakes and search != early_stop and search not in known.usual:
+        mistakes = [
+            f"search: {search} is taken while training only where it is watched, and early_stop={early_stop} was "
+            f"given; leave early_stop out, or choose one of {', '.join(known.usual)}"
+        ]
+    idle = f"search: {search} was given, and nothing is evaluated; leave evaluate_every=null out"
+    return mistakes + ([idle] if evaluate_every is None else [])
 
 
 def with_papers_names(metrics: str | None, extractor: ExtractorName) -> tuple[str | None, ExtractorName]:
@@ -116,10 +160,14 @@ def with_papers_names(metrics: str | None, extractor: ExtractorName) -> tuple[st
 
 def demand(names: Sequence[str], accepted: Collection[str], option: str) -> None:
     """Raise UserError naming every one that is not accepted."""
-    listed = ", ".join(accepted)
-    wrong = [name for name in names if name not in accepted]
-    mistakes = [f"{option}: no metric {name!r} here{hint(name, accepted)}; there are {listed}" for name in wrong]
-    if not names:
-        mistakes = [f"{option}: none given; there are {listed}"]
-    if mistakes:
+    if mistakes := strangers(names, accepted, option):
         raise UserError(*mistakes)
+
+
+def strangers(names: Sequence[str], accepted: Collection[str], option: str) -> list[str]:
+    """A sentence for every one that is not accepted, or for none at all."""
+    listed = ", ".join(accepted)
+    if not names:
+        return [f"{option}: none given; there are {listed}"]
+    wrong = [name for name in names if name not in accepted]
+    return [f"{option}: no metric {name!r} here{hint(name, accepted)}; there are {listed}" for name in wrong]

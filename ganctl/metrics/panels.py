@@ -19,26 +19,14 @@ from ganctl.metrics.domainpanel import DomainPanel, possible_on
 from ganctl.metrics.evaluation import Evaluation
 from ganctl.metrics.extractors import Extractor
 from ganctl.metrics.fidelity import fewest
-from ganctl.metrics.keys import (
-    CLASSES,
-    FEATURES,
-    GROUPS,
-    LEADING,
-    METRICS,
-    PAIRS,
-    PIXELS,
-    POINTS,
-    SETS,
-    ExtractorName,
-    demand,
-)
+from ganctl.metrics.keys import CLASSES, FEATURES, GROUPS, METRICS, PIXELS, QUICK, ExtractorName, demand
+from ganctl.metrics.offer import offer
 from ganctl.metrics.pairpanel import PairPanel, pair_name
 from ganctl.metrics.panel import Panel
 from ganctl.metrics.pointpanel import PointPanel
 from ganctl.metrics.points import COUNT
 from ganctl.metrics.reals import Reals
 from ganctl.metrics.routes import labelled_by_route, routes_of
-from ganctl.metrics.sheets import request
 
 log = logging.getLogger("ganctl")
 REFERENCE, REFERENCE_OF_PAPERS = 10_000, 50_000  # real pictures, at most; the larger number for Inception;
@@ -72,7 +60,6 @@ class Wanted:
     test: str | None = None  # a folder of other test pictures, for data that takes one (superres)
 
 
-QUICK = ("fd", "coverage", "conditional", "diversity")  # while training
 QUICK_PAIRS, QUICK_ON_A_WAY = 64, 128  # the latter into each domain; enough for the classifier's 128 features
 QUICK_COUNT = 2_048  # samples; enough for the 2,048 features of Inception
 
@@ -97,37 +84,24 @@ def panel_of(
 ) -> Judge:
     """The panel for a run's dataset (as its config built it) and game. Raises UserError in words."""
     name = name_of(settings)
+    offered = offer(game, dataset)
+    if wanted.metrics is not None:
+        offered.demand(wanted.metrics)
     if not isinstance(game, Generative):
         if issubclass(game.batches, Pairs):
             return pair_panel(settings, dataset, table, name, wanted, device)
         return domain_panel(dataset, table, game, pair_name(name, settings), wanted, device)
     if isinstance(dataset, Points):
-        if wanted.metrics is not None:
-            demand(wanted.metrics, POINTS, "metrics")
         count = wanted.count or COUNT
         return PointPanel(dataset, name, count=count, seed=wanted.seed, device=device, averaged=wanted.averaged)
     split = str(settings["dataset"].get("split", "all"))
-    panel = picture_panel(Reals(name, split, dataset.describe(), table), dataset, wanted, device)
-    if "conditional" in (wanted.metrics or ()):
-        demand_obedience(game, panel)
-    return panel
-
-
-def demand_obedience(game: Generative, panel: Panel) -> None:
-    """Raise UserError for a game that cannot be asked for a class."""
-    if request(game, 1, None if panel.wished is None else panel.wished[:1], panel.seed, panel.texts)[1] is None:
-        raise UserError(
-            "metrics: conditional needs a model that can be asked for a class, such as cgan, and this one cannot; "
-            "leave it out"
-        )
+    return picture_panel(Reals(name, split, dataset.describe(), table), dataset, wanted, device)
 
 
 def pair_panel(
     settings: Mapping[str, Any], dataset: Dataset, table: Table, name: str, wanted: Wanted, device: torch.device
 ) -> PairPanel:
     """Which of the metrics on pairs, and who looks at the set of pictures as a whole."""
-    if wanted.metrics is not None:
-        demand(wanted.metrics, (*PAIRS, *SETS), "metrics")
     channels = dataset.describe().shape[0]
     return PairPanel(
         table,
@@ -147,8 +121,6 @@ def domain_panel(
     dataset: Dataset, table: Table, game: Game, name: str, wanted: Wanted, device: torch.device
 ) -> DomainPanel:
     """Every way that the game knows, with the classifier of its domains."""
-    if wanted.metrics is not None:
-        demand(wanted.metrics, LEADING, "metrics")
     facts = dataset.describe()
     routes = routes_of(game, table, facts, name, wanted.count)
     choice: dict[str, Any] = {
@@ -164,7 +136,6 @@ def domain_panel(
 
 def picture_panel(reals: Reals, dataset: Dataset, wanted: Wanted, device: torch.device) -> Panel:
     """Extractor and classifier for these pictures, and what they can measure of the metrics wanted."""
-    demand_classes(wanted.metrics or (), reals.classes)
     classes = reals.classes
     choice: dict[str, Any] = {
         "channels": reals.description.shape[0],
@@ -190,17 +161,6 @@ def picture_panel(reals: Reals, dataset: Dataset, wanted: Wanted, device: torch.
         averaged=wanted.averaged,
         aspects=dataset.aspects(),
     )
-
-
-def demand_classes(metrics: Sequence[str], classes: int) -> None:
-    """Raise UserError for metrics that pictures do not have, and for those on classes where there are none."""
-    demand(metrics or FEATURES, (*FEATURES, *CLASSES, *PIXELS), "metrics")
-    asked = [metric for metric in metrics if metric in CLASSES]
-    if asked and classes < 2:
-        have = "has one class" if classes == 1 else "has no classes"
-        raise UserError(
-            f"metrics: {asked[0]} needs labelled data of two classes or more, and this {have}; leave it out"
-        )
 
 
 def classifier_beside(extractor: Extractor, metrics: Sequence[str] | None, choice: dict[str, Any]) -> Extractor | None:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ganctl.data.batch import Pairs, Unpaired
+from ganctl.data.batch import Unpaired
 from ganctl.data.dataset import Description, Table
 from ganctl.data.unpaired import UnpairedTable
 from ganctl.errors import UserError
-from ganctl.games.game import Game, Task, Translating
+from ganctl.games.game import Game, Task
 from ganctl.metrics.reals import Reals
 
 MOST = 1_000  # training pictures of a domain
@@ -38,11 +38,9 @@ class Route:
 def routes_of(game: Game, table: Table, facts: Description, name: str, most: int | None = None) -> tuple[Route, ...]:
     """All ways that a game knows: both directions, or into every class. most: sources of each, None: MOST.
 
-    Sources are held-out pictures where there are some. Raises UserError for games without domains.
+    Sources are held-out pictures where there are some. The game was judged by `offer`; raises UserError for data
+    that shows one domain.
     """
-    if not isinstance(game, Translating) or issubclass(game.batches, Pairs):
-        kind = type(game).__name__
-        raise UserError(f"metrics: {kind} has neither noise to draw from nor pairs to compare, and is not scored yet")
     aside = table.held_out()
     split = "sources of training" if aside is None else "sources held out"
     ways = both_ways if issubclass(game.batches, Unpaired) else into_classes
@@ -66,11 +64,6 @@ def both_ways(table: Table, aside: Table, facts: Description, name: str, split: 
 def into_classes(table: Table, aside: Table, facts: Description, name: str, split: str, most: int) -> tuple[Route, ...]:
     """Into every class, the pictures of all others."""
     sources, domain = Reals(name, split, facts, aside), Reals(name, "all", facts, table)
-    if facts.attributes:
-        raise UserError(
-            "metrics: this model's targets are combinations of attributes, and only translations into classes are "
-            "scored; train on a folder with class subfolders or on one column of words to have scores"
-        )
     (starts, of_starts), (ends, of_ends) = classes_in(sources), classes_in(domain)
     names = facts.names or tuple(map(str, range(facts.classes)))
     made = []

@@ -47,9 +47,10 @@ def search(own: Sequence[str], hydras: Sequence[str], config_dirs: Sequence[str]
             "search: nothing to choose; give a key several values, such as "
             "'model.optimizers.generator.lr=interval(1e-5,1e-3)' or loss=hinge,r1"
         )
-    fixed += evaluations(fixed, score if score in NAMES else None)
+    known = score if score in NAMES else None
+    fixed += evaluations(fixed, known)
     mistakes += mistakes_of_hydra(hydras, config_dirs)
-    mistakes += mistakes_of_corners(space, fixed, config_dirs)
+    mistakes += mistakes_of_corners(space, fixed, config_dirs, known)
     if mistakes:
         raise UserError(*dict.fromkeys(mistakes))
     demand_optuna()
@@ -111,15 +112,17 @@ def evaluations(fixed: Sequence[str], score: str | None) -> list[str]:
     return added
 
 
-def mistakes_of_corners(space: Sequence[Dimension], fixed: Sequence[str], config_dirs: Sequence[str]) -> list[str]:
-    """What is wrong at the ends of each dimension, the others at their first value."""
+def mistakes_of_corners(
+    space: Sequence[Dimension], fixed: Sequence[str], config_dirs: Sequence[str], score: str | None
+) -> list[str]:
+    """What is wrong at the ends of each dimension, the others at their first value; the score must be given by all."""
     first = {each.key: each.corners()[0] for each in space}
     jobs = [list(first.values())]
     jobs += [[*(first | {each.key: word}).values()] for each in space for word in each.corners()[1:]]
     found: dict[str, list[str]] = {}
     for job in jobs:
         try:
-            prepare(compose([*fixed, *job], config_dirs))
+            prepare(compose([*fixed, *job], config_dirs), score)
         except UserError as error:
             for mistake in error.mistakes:
                 found.setdefault(mistake, []).append(" ".join(job))
