@@ -33,7 +33,7 @@ class Arguments:
     metrics: str | None = option(
         None,
         "with commas, of fd kd is pr coverage conditional diversity memorisation points fid kid, "
-        "or of pairs: psnr ssim l1 lpips fd kd; of domains: fd kd conditional",
+        "of autoencoders also psnr ssim l1; of pairs: psnr ssim l1 lpips fd kd; of domains: fd kd conditional",
     )
     n: int | None = option(
         None, "samples; else 10,000 pictures, 26,000 stacked digits, 2,500 points or all pairs", least=1

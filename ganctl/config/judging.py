@@ -100,7 +100,7 @@ def _built(node: Any, plugins: Sequence[str], mistakes: list[str]) -> tuple[Game
 
 
 def offered(game: Game | None, looked: Looked | None, option: str | None, mistakes: list[str]) -> Offer:
-    """What a run can be scored by, where `option` asks for scores; ANY where that is not known, which is told before."""
+    """What a run can be scored by, where `option` asks for scores; ANY where that is unknown, as is told before."""
     if game is None or looked is None or option is None:
         return ANY
     try:

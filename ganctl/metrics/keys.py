@@ -13,6 +13,7 @@ CLASSES = ("coverage", "conditional")  # on a classifier's classes
 PIXELS = ("diversity", "memorisation")  # straight on pixels
 POINTS = ("points",)
 PAIRS = ("psnr", "ssim", "l1", "lpips")
+RETURNED = ("psnr", "ssim", "l1")  # of pictures that an autoencoder gives back
 SETS = ("fd", "kd")  # of features: one set of pictures against another
 LEADING = (*SETS, "conditional")  # of games that lead pictures into other domains
 QUICK = ("fd", "coverage", "conditional", "diversity")  # of pictures, while training
@@ -26,9 +27,9 @@ METRICS = {
     "diversity": "variety, and copies among the samples",
     "memorisation": "nearness to the training pictures",
     "points": "modes, high-quality share and KL of ring8 and grid25",
-    "psnr": "peak signal-to-noise ratio in dB, of pictures with a target",
-    "ssim": "structural similarity, of pictures with a target",
-    "l1": "mean absolute difference, of pictures with a target",
+    "psnr": "peak signal-to-noise ratio in dB, of pictures with a target; of autoencoders, of what they give back",
+    "ssim": "structural similarity, likewise",
+    "l1": "mean absolute difference, likewise",
     "lpips": "perceptual distance, of pictures with a target",
 }
 NAMES = {

@@ -9,6 +9,7 @@ from ganctl.data.batch import Captioned, Pairs, Unpaired
 from ganctl.data.dataset import Dataset, Description
 from ganctl.data.points import Points
 from ganctl.errors import UserError
+from ganctl.games.coding import Coding
 from ganctl.games.game import Game, Generative, Translating, Wish
 from ganctl.metrics.keys import (
     CLASSES,
@@ -20,10 +21,12 @@ from ganctl.metrics.keys import (
     PIXELS,
     POINTS,
     QUICK,
+    RETURNED,
     SETS,
     Offer,
     scores_of,
 )
+from ganctl.metrics.pairs import SIDE_FOR_SSIM
 
 COLOUR = 3  # channels of pictures that have a Y
 
@@ -51,8 +54,12 @@ def of_pictures(game: Generative, facts: Description) -> Offer:
         refused = dict.fromkeys(CLASSES, f"needs labelled data of two classes or more, and this {have}")
     elif not knows_classes(game):
         refused = {"conditional": "needs a model that can be asked for a class, such as cgan, and this one cannot"}
-    metrics = tuple(metric for metric in (*FEATURES, *CLASSES, *PIXELS) if metric not in refused)
-    return Offer(metrics, scores_of(metrics), scores_of([metric for metric in metrics if metric in QUICK]), refused)
+    returned: tuple[str, ...] = RETURNED if isinstance(game, Coding) else ()
+    if returned and min(facts.shape[1:]) < SIDE_FOR_SSIM:
+        refused["ssim"] = f"needs pictures of {SIDE_FOR_SSIM} pixels a side"
+    metrics = tuple(metric for metric in (*FEATURES, *CLASSES, *PIXELS, *returned) if metric not in refused)
+    scores = tuple(key for key in scores_of(metrics) if key not in ON_Y)
+    return Offer(metrics, scores, scores_of([metric for metric in metrics if metric in QUICK]), refused)
 
 
 def knows_classes(game: Generative) -> bool:

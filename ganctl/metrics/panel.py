@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -43,6 +44,8 @@ class Panel:
     (`Dataset.aspects`), each of which then has a conditional accuracy of its own.
     """
 
+    beyond: ClassVar[Sequence[str]] = ()  # metrics that `measure_game` takes
+
     def __init__(
         self,
         reals: Reals,
@@ -59,7 +62,7 @@ class Panel:
     ) -> None:
         self.reals, self.metrics, self.count, self.seed = reals, tuple(metrics), count, seed
         self.extractor, self.classifier, self.device = extractor, classifier, torch.device(device)
-        demand(self.metrics, (*FEATURES, *(CLASSES if classifier else ()), *PIXELS), "metrics")
+        demand(self.metrics, (*FEATURES, *(CLASSES if classifier else ()), *PIXELS, *self.beyond), "metrics")
         self.eyes = list(dict.fromkeys((extractor, *([classifier] if classifier else []))))
         self.rows = reals.order()[:reference]
         self.real = sheet(reals.batches(self.rows), self.eyes, self.device)
@@ -146,12 +149,17 @@ class Panel:
         samples = drawn(game, self.count, self.wished, self.seed, self.device, self.texts)
         return sheet(samples, self.eyes, self.device)
 
+    def measure_game(self, game: Generative) -> Mapping[str, Measured]:
+        """What the game is asked beyond drawing."""
+        return {}
+
     def evaluate(self, game: Generative, images_seen: int) -> Evaluation:
         """Draw, look, score. The game must be in eval mode; random states are left as they were."""
         with isolated():
             samples = self.sheet_of(game)
             found = self.measure(samples, self.real, self.metrics)
-        return Evaluation(images_seen, self.scores(found.values), *self.histograms(found.coverage))
+            values = {**found.values, **self.measure_game(game)}
+        return Evaluation(images_seen, self.scores(values), *self.histograms(found.coverage))
 
     def nearest_sheet(self, game: Generative, rows: int = 10, columns: int = 5) -> np.ndarray:
         """The samples that lie nearest to training pictures, each followed by those: [H, W, 3] uint8."""

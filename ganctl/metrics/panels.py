@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,8 +13,10 @@ from ganctl.data.dataset import Dataset, Table
 from ganctl.data.points import Points
 from ganctl.data.stacked import Stacked
 from ganctl.errors import UserError
+from ganctl.games.coding import Coding
 from ganctl.games.game import Game, Generative
 from ganctl.metrics.choice import choose
+from ganctl.metrics.codingpanel import CodingPanel
 from ganctl.metrics.domainpanel import DomainPanel, possible_on
 from ganctl.metrics.evaluation import Evaluation
 from ganctl.metrics.extractors import Extractor
@@ -95,7 +97,9 @@ def panel_of(
         count = wanted.count or COUNT
         return PointPanel(dataset, name, count=count, seed=wanted.seed, device=device, averaged=wanted.averaged)
     split = str(settings["dataset"].get("split", "all"))
-    return picture_panel(Reals(name, split, dataset.describe(), table), dataset, wanted, device)
+    wanted = replace(wanted, among=[metric for metric in wanted.among if metric in offered.metrics])
+    kind = CodingPanel if isinstance(game, Coding) else Panel
+    return picture_panel(Reals(name, split, dataset.describe(), table), dataset, wanted, device, kind)
 
 
 def pair_panel(
@@ -134,7 +138,9 @@ def domain_panel(
     return DomainPanel(routes, name, metrics, extractor, classifier, device=device, averaged=wanted.averaged)
 
 
-def picture_panel(reals: Reals, dataset: Dataset, wanted: Wanted, device: torch.device) -> Panel:
+def picture_panel(
+    reals: Reals, dataset: Dataset, wanted: Wanted, device: torch.device, kind: type[Panel] = Panel
+) -> Panel:
     """Extractor and classifier for these pictures, and what they can measure of the metrics wanted."""
     classes = reals.classes
     choice: dict[str, Any] = {
@@ -149,9 +155,10 @@ def picture_panel(reals: Reals, dataset: Dataset, wanted: Wanted, device: torch.
     count = wanted.count or (COUNT_STACKED if stacked else COUNT_PICTURES)
     most = 2 * count if stacked else REFERENCE_OF_PAPERS if extractor.name == "inception" else REFERENCE
     reference = min(len(reals.table), most)
-    return Panel(
+    whole = (*PIXELS, *kind.beyond)  # that need no more than the pictures
+    return kind(
         reals,
-        possible(extractor, classifier, reference, wanted.among) if wanted.metrics is None else wanted.metrics,
+        possible(extractor, classifier, reference, wanted.among, whole) if wanted.metrics is None else wanted.metrics,
         extractor,
         classifier,
         count=count,
@@ -180,10 +187,10 @@ def classifier_beside(extractor: Extractor, metrics: Sequence[str] | None, choic
 
 
 def possible(
-    extractor: Extractor, classifier: Extractor | None, reference: int, among: Sequence[str]
+    extractor: Extractor, classifier: Extractor | None, reference: int, among: Sequence[str], whole: Sequence[str]
 ) -> tuple[str, ...]:
     """Those metrics that there are real pictures enough for; says which are left out."""
-    found = [*PIXELS, *(CLASSES if classifier else ())]
+    found = [*whole, *(CLASSES if classifier else ())]
     for metric in FEATURES:
         if metric not in among or (metric == "is" and not extractor.classes):
             continue
