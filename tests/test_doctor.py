@@ -114,13 +114,22 @@ def test_one_odd_check_is_no_verdict() -> None:
 
 
 def test_a_moment_without_progress_is_a_warning_only() -> None:
-    """A critic that always wins, over a generator that learns slowly and rests for three checks."""
-    gaps = [0.8, 0.75, 0.7, 0.65, 0.6, 0.55, 0.55, 0.55, 0.55, 0.55]
+    """A critic that always wins, over a generator that learns slowly, and then no more."""
+    gaps = [0.8, 0.75, 0.7, 0.65, 0.6, *[0.55] * 8]
     history = [
         replace(WELL, images_seen=10_000 * n, rounds=160 * n, gap=gap, wins=1.0) for n, gap in enumerate(gaps, start=1)
     ]
-    levels = [verdict(history[:end]).level for end in (7, 8, 9, 10)]
-    assert levels == ["green", "yellow", "yellow", "red"]
+    levels = [verdict(history[:end]).level for end in (7, 8, 10, 12, 13)]
+    assert levels == ["green", "yellow", "yellow", "yellow", "red"]
+
+
+def test_slow_progress_is_a_warning_only() -> None:
+    """As of WGAN at the paper's rate: 2 % a check is no trend within three checks, and one within nine."""
+    gaps = [0.8 * 0.98**n for n in range(20)]
+    history = [
+        replace(WELL, images_seen=10_000 * n, rounds=160 * n, gap=gap, wins=1.0) for n, gap in enumerate(gaps, 1)
+    ]
+    assert {verdict(history[:end]).level for end in range(10, 21)} == {"yellow"}
 
 
 def test_losses_are_shown_and_never_judged() -> None:

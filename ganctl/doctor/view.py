@@ -68,11 +68,17 @@ class View:
 
     @property
     def stuck_for_long(self) -> bool:
-        """At each of the last checks."""
+        """At each of the last checks, and no nearer than long before; or where there is no past to look at."""
+        if self.alone:
+            return self.stuck
         ends = range(len(self.history), len(self.history) - at.RECENT, -1)
-        return all(end > 0 and replace(self, history=self.history[:end]).stuck for end in ends) or (
-            self.alone and self.stuck
-        )
+        return not self.creeping and all(end > 0 and replace(self, history=self.history[:end]).stuck for end in ends)
+
+    @property
+    def creeping(self) -> bool:
+        """Whether the gap is clearly smaller than long before: slow progress is progress."""
+        now, before = self.recent("gap"), self.values("gap", self.warm[-3 * at.RECENT : -2 * at.RECENT])
+        return now is not None and len(before) == at.RECENT and now < at.IMPROVING * median(before)
 
     @cached_property
     def _medians(self) -> list[tuple[float, int]]:
