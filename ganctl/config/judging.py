@@ -15,11 +15,13 @@ from ganctl.building.annotations import shown
 from ganctl.building.build import TARGET, check, stand_in, trial
 from ganctl.building.components import resolve
 from ganctl.building.weightless import weightless
+from ganctl.data.album import NoneReadable
 from ganctl.data.batch import Tensors
 from ganctl.data.dataset import Dataset, Description
 from ganctl.ema import Average
 from ganctl.errors import UserError
 from ganctl.games.game import Game
+from ganctl.logs import untold
 from ganctl.metrics.keys import ANY, Offer
 from ganctl.metrics.offer import offer
 from ganctl.nearest import hint
@@ -28,6 +30,8 @@ from ganctl.schedules import Linear, Schedule
 Config = dict[str, Any]
 NEEDED = ("game", "optimizers", "average")
 OPTIONAL = ("every", "schedules")
+DATA = "ganctl.data"  # the logger
+FEW = 1_000  # pictures that are read for the sake of a message
 BETAS = ("beta1", "beta2")  # names of a schedule for the two halves of Adam's `betas`
 
 
@@ -42,17 +46,44 @@ class Looked:
 def look(node: Any, plugins: Sequence[str], mistakes: list[str]) -> Looked | None:
     """What the dataset is, from a look at the disk; None where it cannot be known.
 
-    Where a setting of it is wrong, the setting's default stands in, and the look shows what else is.
+    Where a setting of it is wrong, the setting's default stands in, and the look shows what else is. What the data
+    has to say (pictures left out) it says when it is opened.
     """
     dataset, found = stand_in(node, Dataset, "dataset", plugins)
     mistakes += found
     try:
-        return Looked(dataset, dataset.describe()) if isinstance(dataset, Dataset) else None
+        with untold(DATA):
+            return Looked(dataset, dataset.describe()) if isinstance(dataset, Dataset) else None
     except UserError as error:
         mistakes += error.mistakes
     except (ValueError, OSError) as error:
         mistakes.append(f"dataset: {error}")
     return None
+
+
+def scant(looked: Looked, batch_size: int, *, sound: bool) -> list[str]:
+    """What is wrong with data of fewer pictures than a batch takes. A few are read, to say how many are of use.
+
+    sound: whether all settings of the dataset are the user's.
+    """
+    usable, found = looked.facts.count, list[str]()
+    if sound and usable <= FEW:
+        try:
+            with untold(DATA):
+                usable = len(looked.dataset.open(torch.device("cpu")))
+        except UserError as error:
+            found += error.mistakes
+            if isinstance(error, NoneReadable):  # no batch size would do
+                return found
+    return [*found, too_large(batch_size, usable, looked.facts.count)]
+
+
+def too_large(batch_size: int, usable: int, count: int) -> str:
+    """The words for a batch that would hold a picture twice: of `count` pictures `usable` can be trained on."""
+    have = (
+        f"{usable} of the dataset's {count} images can be used" if usable < count else f"the dataset has {count} images"
+    )
+    return f"batch_size: {batch_size}; {have}; set batch_size={usable} or less"
 
 
 def kinds(game: Any, dataset: Any, plugins: Sequence[str]) -> tuple[type[Tensors], type[Tensors]] | None:
@@ -100,7 +131,7 @@ def _built(node: Any, plugins: Sequence[str], mistakes: list[str]) -> tuple[Game
 
 
 def offered(game: Game | None, looked: Looked | None, option: str | None, mistakes: list[str]) -> Offer:
-    """What a run can be scored by, where `option` asks for scores; ANY where that is unknown, as is told before."""
+    """What a run can be scored by, where `option` asks for scores; ANY where that cannot be known."""
     if game is None or looked is None or option is None:
         return ANY
     try:

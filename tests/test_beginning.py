@@ -1,0 +1,135 @@
+"""Before a run begins: what its data has to say is said once, and what cannot work is told before a folder is made."""
+
+import logging
+from pathlib import Path
+
+import pytest
+from picture_samples import encoded, plain
+
+from ganctl import cli
+
+SMALL = ["model.width=4", "images=8", "batch_size=2", "device=cpu", "precision=32", "trainer.threads=1"]
+SMALL += ["trainer.preview=2", "sample_every=null", "doctor_every=null"]
+DCGAN = ["model=dcgan", "model.noise_size=4", "dataset=folder", "dataset.root=d", "dataset.size=8", *SMALL]
+
+
+@pytest.fixture(autouse=True)
+def outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GANCTL_CACHE", str(tmp_path / "cache"))
+    for name in ("GANCTL_OUTPUTS", "GANCTL_CONF", "GANCTL_DATA"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path / "outputs"
+
+
+def put(root: str, good: int, bad: int = 0) -> None:
+    """A folder with so many pictures, and with so many files that are none."""
+    Path(root).mkdir(parents=True)
+    for number in range(good + bad):
+        content = encoded(plain((number, 0, 0))) if number < good else b"no picture"
+        Path(root, f"{number:03d}.png").write_bytes(content)
+
+
+def told(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """The sentences on stderr."""
+    return capsys.readouterr().err.splitlines()
+
+
+# ---- once
+
+
+def test_files_without_a_partner_are_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    put("a", 4)
+    put("b", 3)
+    data = ["model=pix2pix", "dataset=pairs", "dataset.root=a", "dataset.root_b=b", "dataset.size=16"]
+    with caplog.at_level(logging.WARNING):
+        assert cli.main(["train", *data, "dataset.on_error=skip", *SMALL]) == 0
+    found = [each for each in caplog.messages if "without a partner" in each]
+    assert found == [
+        "1 file of 'a' and 'b' without a partner of the same name: '003.png' (not in 'b'); left out",
+    ]
+
+
+# ---- a name that is taken
+
+
+def test_a_taken_name_is_told_with_the_other_mistakes(outputs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (outputs / "first").mkdir(parents=True)
+    words = ["model=dcgan", "dataset=digits", "device=cpu", "name=first"]
+    taken = "name: outputs/first exists already; choose another name, or continue it with resume=first"
+    assert cli.main(["train", *words, "batch_size=0"]) == 2
+    assert told(capsys) == ["ganctl train: 2 mistakes", "  batch_size: 0; must be 1 or more", f"  {taken}"]
+    assert cli.main(["train", *words, "dry_run=true"]) == 2
+    assert told(capsys) == [f"ganctl train: {taken}"]
+    assert cli.main(["train", "-m", *words, "seed=1,2", "batch_size=0"]) == 2
+    assert f"  {taken}" in told(capsys)
+    assert cli.main(["train", *words, "search=fd"]) == 2
+    found = told(capsys)
+    assert f"  {taken}" in found
+    assert any(each.startswith("  search: nothing to choose") for each in found)
+    assert [path.name for path in outputs.iterdir()] == ["first"]
+
+
+def test_a_name_that_names_no_folder_is_told_before_the_run_begins(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["train", "model=dcgan", "dataset=digits", "name=newest", "dry_run=true"]) == 2
+    assert told(capsys) == [
+        "ganctl train: name: 'newest'; use a plain folder name, such as first-try, or group/first-try"
+    ]
+
+
+def test_a_run_that_is_resumed_has_its_name_already(outputs: Path) -> None:
+    assert cli.main(["train", "model=dcgan", "model.noise_size=4", "dataset=digits", *SMALL, "name=first"]) == 0
+    assert cli.main(["train", "resume=first", "images=16"]) == 0
+
+
+# ---- fewer pictures than a batch
+
+
+@pytest.mark.parametrize("on_error", ["error", "skip"])
+@pytest.mark.parametrize("batch_size", [2, 64])
+def test_where_no_picture_can_be_read_no_batch_size_is_advised(
+    outputs: Path, capsys: pytest.CaptureFixture[str], on_error: str, batch_size: int
+) -> None:
+    put("d", 0, bad=3)
+    words = [word for word in DCGAN if not word.startswith("batch_size")]
+    assert cli.main(["train", *words, f"batch_size={batch_size}", f"dataset.on_error={on_error}"]) == 2
+    which = ", ".join(f"'{number:03d}.png' (not a picture of a known format)" for number in range(3))
+    assert told(capsys) == [
+        f"ganctl train: dataset.root: not one readable picture in 'd': {which}; set dataset.root=PATH"
+    ]
+    assert not outputs.exists()
+
+
+@pytest.mark.parametrize(("batch_size", "bad"), [(64, 2), (4, 2)])
+def test_the_advice_counts_what_can_be_read(
+    outputs: Path, capsys: pytest.CaptureFixture[str], batch_size: int, bad: int
+) -> None:
+    """Of five pictures three can be read: told when the settings are checked, and where a batch of 4 fits the listing
+    only, when the data is opened."""
+    put("d", 3, bad)
+    words = [*(word for word in DCGAN if not word.startswith("batch_size")), f"batch_size={batch_size}"]
+    advice = f"batch_size: {batch_size}; 3 of the dataset's 5 images can be used; set batch_size=3 or less"
+    assert cli.main(["train", *words, "dataset.on_error=skip"]) == 2
+    found = told(capsys)
+    assert found[-1] == f"ganctl train: {advice}"
+    assert cli.main(["train", *words]) == 2
+    assert "2 of 5 pictures in 'd' cannot be read: '003.png' (not a picture of a known format), " in (
+        capsys.readouterr().err
+    )
+    assert not outputs.exists()
+
+
+def test_unreadable_pictures_and_too_large_a_batch_are_told_together(capsys: pytest.CaptureFixture[str]) -> None:
+    put("d", 3, 2)
+    assert cli.main(["train", *(word for word in DCGAN if not word.startswith("batch_size"))]) == 2
+    first, unreadable, advice = told(capsys)
+    assert first == "ganctl train: 2 mistakes"
+    assert unreadable.startswith("  dataset.root: 2 of 5 pictures in 'd' cannot be read: ")
+    assert advice == "  batch_size: 64; the dataset has 5 images; set batch_size=5 or less"
+
+
+def test_many_pictures_are_not_read_for_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ganctl.config.judging.FEW", 4)
+    put("d", 3, 2)
+    assert cli.main(["train", *(word for word in DCGAN if not word.startswith("batch_size"))]) == 2
+    assert not Path("cache", "pictures").exists()
