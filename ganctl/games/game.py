@@ -129,7 +129,7 @@ class Game(nn.Module, ABC):
         return batch_size
 
     def status(self) -> str:
-        """What the progress line says beside the losses, e.g. the stage of growth."""
+        """What the progress line says beside the losses, and a sheet below its pictures, e.g. the stage of growth."""
         return ""
 
     def rehearse(self, generator: torch.Generator) -> None:
