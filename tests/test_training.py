@@ -168,6 +168,18 @@ def test_sheets_of_a_growing_model_say_its_stage(outputs):
     assert (outputs / "run" / "samples" / "progress.gif").is_file()
 
 
+@pytest.mark.parametrize(("model", "times"), [("srgan", 1), ("srresnet", 0)])
+def test_what_stands_in_for_vgg_is_told_at_the_start(model, times, outputs, capsys):
+    """On the terminal and in log.txt, with how to get the paper's; nothing where the paper's own loss is taken."""
+    small = [f"model={model}", "model.width=4", "model.blocks=1", "images=8", "batch_size=4", "dataset=random_superres"]
+    chosen = ["dataset.shape=[3,16,16]", "device=cpu", "precision=32", "trainer.preview=2", "name=run"]
+    start.train(prepare(compose([*small, *chosen, "sample_every=null", "checkpoint_every=null"])))
+    told = "content: features of random filters stand in for those of VGG19"
+    remedy = "set model.content._target_=ganctl.losses.vgg.VGG19 model.content.weight=0.006"
+    for text in (capsys.readouterr().out, (outputs / "run" / "log.txt").read_text()):
+        assert (text.count(told), text.count(remedy)) == (times, times)
+
+
 def test_a_turn_with_an_interval_plays_in_every_kth_round(outputs):
     start.train(settings_of("model.every.generator=4"))
     rows = list(csv.DictReader((outputs / "run" / "metrics.csv").open()))
