@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 COMFORTABLE = 1000  # pixels: grids of small pictures are enlarged up to about this width
@@ -42,6 +42,24 @@ def tiled(pixels: Tensor, columns: int, gap: int) -> Tensor:
     return sheet
 
 
+def strip(width: int) -> int:
+    """Height of the line of words below a sheet, in pixels."""
+    return max(16, width // 32)
+
+
+def captioned(sheet: np.ndarray, words: str) -> np.ndarray:
+    """[H, W, 3] uint8 with a line of words on a strip of white below it; as it is where there are none."""
+    if not words:
+        return sheet
+    height, width, _ = sheet.shape
+    line = strip(width)
+    whole = Image.new("RGB", (width, height + line), "white")
+    whole.paste(Image.fromarray(sheet))
+    place = (line // 4, height + line // 2)
+    ImageDraw.Draw(whole).text(place, words, "black", ImageFont.load_default(0.7 * line), anchor="lm")
+    return np.asarray(whole)
+
+
 def save_picture(picture: np.ndarray, path: Path) -> None:
     """Write [H, W, C] uint8 whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -54,6 +72,17 @@ def save_animation(frames: Sequence[Path], path: Path, milliseconds: int = 300) 
     """A GIF of the pictures in order; the last one stays longer. Nothing is written for fewer than two."""
     if len(frames) < 2:
         return
-    pictures = [Image.open(frame).convert("P", palette=Image.Palette.ADAPTIVE) for frame in frames]
+    opened = [Image.open(frame).convert("RGB") for frame in frames]
+    size = max(each.width for each in opened), max(each.height for each in opened)
+    pictures = [padded(each, size).convert("P", palette=Image.Palette.ADAPTIVE) for each in opened]
     durations = [milliseconds] * (len(pictures) - 1) + [8 * milliseconds]
     pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=durations, loop=0, optimize=True)
+
+
+def padded(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """White to the right and below, up to (width, height): a GIF has frames of one size."""
+    if picture.size == size:
+        return picture
+    whole = Image.new("RGB", size, "white")
+    whole.paste(picture)
+    return whole

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ganctl.pictures import grid, save_picture, to_bytes
+from ganctl.pictures import captioned, grid, save_animation, save_picture, strip, to_bytes
 
 
 def test_bytes_are_the_nearest_of_256_levels():
@@ -40,3 +40,27 @@ def test_a_picture_is_saved_as_it_is(tmp_path):
         save_picture(picture, tmp_path / "new" / f"{channels}.png")
         assert (np.asarray(Image.open(tmp_path / "new" / f"{channels}.png")).reshape(2, 3, channels) == picture).all()
     assert {path.suffix for path in (tmp_path / "new").iterdir()} == {".png"}
+
+
+def test_words_stand_on_a_strip_of_white_below_a_sheet():
+    sheet = np.full((40, 320, 3), 77, np.uint8)
+    whole = captioned(sheet, "8x8 faded in by 40%")
+    assert whole.shape == (40 + strip(320), 320, 3)
+    assert (whole[:40] == sheet).all()
+    words = whole[40:]
+    assert words[[0, -1]].min() == 255  # nothing is cut off above or below
+    assert words.min() < 50
+    assert not (captioned(sheet, "16x16")[40:] == words).all()
+    assert captioned(sheet, "") is sheet
+
+
+def test_an_animation_of_sheets_with_and_without_words(tmp_path):
+    sheet = np.full((40, 320, 3), 77, np.uint8)
+    for name, picture in (("1", sheet), ("2", captioned(sheet, "16x16"))):
+        save_picture(picture, tmp_path / f"{name}.png")
+    save_animation([tmp_path / "1.png", tmp_path / "2.png"], tmp_path / "progress.gif")
+    with Image.open(tmp_path / "progress.gif") as film:
+        frames = [np.asarray((film.seek(number), film.convert("RGB"))[1]) for number in range(film.n_frames)]
+    assert [frame.shape for frame in frames] == [(40 + strip(320), 320, 3)] * 2
+    assert frames[0][40:].min() == 255
+    assert frames[1][40:].min() < 50

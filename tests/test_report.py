@@ -1,14 +1,20 @@
 """The page of runs: whole in itself, no address outside it, and made also of runs that are not finished."""
 
+import base64
 from html.parser import HTMLParser
+from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from run_samples import make_run, settings_of
 
 from ganctl import api, cli
+from ganctl.pictures import captioned, save_picture
 from ganctl.reports.groups import grouped
 from ganctl.reports.page import page
+from ganctl.reports.pictures import from_file
 from ganctl.reports.plots import Curve, Plot, median_curve, svg
 from ganctl.reports.record import record
 from ganctl.runs import store
@@ -107,6 +113,18 @@ def test_report_of_a_trained_run_shows_samples_and_settings(outputs, capsys):
     assert "model.optimizers.generator.lr" in seen.text
     assert cli.main(["report", "first", "out=elsewhere.html"]) == 0
     assert Path("elsewhere.html").exists()
+
+
+@pytest.mark.parametrize("words", ["", "16x16"])
+def test_of_a_large_square_sheet_the_first_pictures_are_shown(words, tmp_path):
+    """Black in the first quarter: nothing else is seen, with a line of words below the sheet or without."""
+    sheet = np.full((640, 640, 3), 255, np.uint8)
+    sheet[:320, :320] = 0
+    save_picture(captioned(sheet, words), tmp_path / "000000064.png")
+    frame = from_file(tmp_path / "000000064.png", 320, quarter=True)
+    with Image.open(BytesIO(base64.b64decode(frame.data.partition(",")[2]))) as seen:
+        assert seen.size == (320, 320)
+        assert np.asarray(seen.convert("L")).max() < 10
 
 
 def test_report_of_a_run_that_has_only_begun(outputs, capsys):

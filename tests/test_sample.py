@@ -9,6 +9,8 @@ from PIL import Image
 
 import ganctl
 from ganctl import cli
+from ganctl.commands.arguments import parse
+from ganctl.commands.sample import Arguments, title
 from ganctl.config.preparation import compose, prepare
 from ganctl.ema import Average
 from ganctl.errors import UserError
@@ -144,6 +146,28 @@ def test_a_grid_is_written_to_a_name_of_its_own(capsys, outputs):
     enlarged = 1000 // (columns * (size + 2))
     height, width, _ = np.asarray(Image.open(path)).shape
     assert (width, height) == (((size + 2) * columns + 2) * enlarged, ((size + 2) * rows + 2) * enlarged)
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        ([], "last-seed-0"),
+        (["label=a/b: c", "seed=3"], "last-seed-3-label-a-b-c"),
+        (["truncation=0.7", "style_mix=4"], "last-seed-0-truncation-0.7-style-mix-4"),
+        (["truncation=0", "code=../class"], "last-seed-0-truncation-0.0-code-class"),
+        (["ema=false", "text=a red | circle", "ckpt=640"], "000000640-seed-0-ema-false-a-red-circle"),
+        (["text=" + "long " * 40], "last-seed-0-" + "-".join(["long"] * 12)),
+    ],
+)
+def test_a_name_says_each_wish(words, name):
+    arguments = parse(Arguments, words, "sample")
+    assert title(ganctl.load("plain", arguments.ckpt, device="cpu"), arguments) == name
+
+
+def test_other_wishes_are_written_to_other_names(capsys, outputs):
+    for truncation in ("0.5", "0.7"):
+        assert cli.main(["sample", "run=plain", "n=2", f"truncation={truncation}"]) == 0
+        assert (outputs / "plain" / "drawn" / f"last-seed-0-truncation-{truncation}.png").is_file()
 
 
 def test_without_a_run_the_newest_is_taken(capsys):

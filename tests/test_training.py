@@ -7,12 +7,15 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
+from PIL import Image
 
 from ganctl.config.preparation import compose, prepare, recheck
 from ganctl.errors import INTERRUPTED, NOT_FINITE, TERMINATED, NotFinite, Stopped, UserError
+from ganctl.pictures import captioned, strip
 from ganctl.runs import checkpoint, store
 from ganctl.runs.content import fingerprint
 from ganctl.training import start
@@ -148,6 +151,33 @@ def test_checkpoints_are_plain_and_name_themselves(outputs):
     assert content["kind"] == "ganctl checkpoint"
     assert content["config"]["choices"]["model"] == "gan"
     assert content["images_seen"] == 160
+
+
+def test_sheets_of_a_growing_model_say_its_stage(outputs):
+    """4x4 up to 80 images, faded to 160: the round drawn at 160 began at 152, which is 72/80 of the way."""
+    growth = [f"model.game.growth.{phase}_images=80" for phase in ("stable", "fade")]
+    small = ["model=progan", "model.width=4", "model.max_width=4", "images=240", "checkpoint_every=null"]
+    chosen = ["dataset=random", "dataset.shape=[1,8,8]", "device=cpu", "precision=32", "trainer.preview=4", "name=run"]
+    start.train(prepare(compose([*small, *growth, *chosen, f"batch_size={BATCH}", "sample_every=80"])))
+    stages = {0: "4x4", 80: "4x4", 160: "8x8 faded in by 90%", 240: "8x8"}
+    for images, stage in stages.items():
+        with Image.open(outputs / "run" / "samples" / f"{images:09d}.png") as file:
+            sheet = np.asarray(file)
+        line = strip(sheet.shape[1])
+        assert (captioned(sheet[:-line], stage) == sheet).all(), images
+    assert (outputs / "run" / "samples" / "progress.gif").is_file()
+
+
+@pytest.mark.parametrize(("model", "times"), [("srgan", 1), ("srresnet", 0)])
+def test_what_stands_in_for_vgg_is_told_at_the_start(model, times, outputs, capsys):
+    """On the terminal and in log.txt, with how to get the paper's; nothing where the paper's own loss is taken."""
+    small = [f"model={model}", "model.width=4", "model.blocks=1", "images=8", "batch_size=4", "dataset=random_superres"]
+    chosen = ["dataset.shape=[3,16,16]", "device=cpu", "precision=32", "trainer.preview=2", "name=run"]
+    start.train(prepare(compose([*small, *chosen, "sample_every=null", "checkpoint_every=null"])))
+    told = "content: features of random filters stand in for those of VGG19"
+    remedy = "set model.content._target_=ganctl.losses.vgg.VGG19 model.content.weight=0.006"
+    for text in (capsys.readouterr().out, (outputs / "run" / "log.txt").read_text()):
+        assert (text.count(told), text.count(remedy)) == (times, times)
 
 
 def test_a_turn_with_an_interval_plays_in_every_kth_round(outputs):

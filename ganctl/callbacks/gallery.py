@@ -11,7 +11,7 @@ from ganctl.callbacks.pace import crossed
 from ganctl.data.batch import Tensors
 from ganctl.errors import NotFinite
 from ganctl.module import GameModule
-from ganctl.pictures import grid, save_animation, save_picture
+from ganctl.pictures import captioned, grid, save_animation, save_picture
 
 
 class Gallery(pl.Callback):
@@ -47,7 +47,7 @@ class Gallery(pl.Callback):
             (self.folder / "captions.txt").write_text("".join(f"{line}\n" for line in legend), encoding="utf-8")
 
     def save(self, trainer: pl.Trainer, module: GameModule) -> Path | None:
-        """Draw and write one sheet; NotFinite if a picture is not."""
+        """Draw and write one sheet, with what the game says of its stage; NotFinite if a picture is not."""
         if not trainer.is_global_zero:
             return None
         images = draw(module, self.inputs)
@@ -56,7 +56,7 @@ class Gallery(pl.Callback):
                 f"round {module.rounds}: a sample is not finite; training stopped; the last good "
                 "checkpoint, if one was saved, is kept. Try lower learning rates or precision=32"
             )
-        picture = grid(images, self.columns)
+        picture = captioned(grid(images, self.columns), module.game.status())
         path = self.folder / f"{module.images_seen:09d}.png"
         save_picture(picture, path)
         for logger in trainer.loggers:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ganctl.trained.sampling import Sampler
 
 EACH, PER_CLASS, TOGETHER = "each", 8, 64
-TITLE = 60  # characters of a caption in a file's name
+TITLE = 60  # characters of a caption or another wish in a file's name
 
 
 @dataclass
@@ -58,10 +58,17 @@ def run(argv: list[str]) -> int:
 
 
 def title(sampler: "Sampler", arguments: Arguments) -> str:
-    """A file name that says what was drawn."""
-    label = f"-label-{arguments.label}".replace("/", "-") if arguments.label else ""
-    words = re.sub(r"\W+", "-", arguments.text or "").strip("-")[:TITLE]
-    return f"{sampler.path.stem}-seed-{arguments.seed}{label}{words and f'-{words}'}"
+    """A file name that says what was drawn: of which checkpoint, from which seed, and each wish."""
+    wishes = {"label": arguments.label, "truncation": arguments.truncation, "style-mix": arguments.style_mix}
+    wishes |= {"code": arguments.code, "ema": None if arguments.ema else "false"}
+    said = [f"{name}-{safe(str(value))}" for name, value in wishes.items() if value is not None]
+    text = [safe(arguments.text)] if arguments.text else []
+    return "-".join([sampler.path.stem, f"seed-{arguments.seed}", *said, *text])
+
+
+def safe(words: str) -> str:
+    """Letters, digits and points of some words, with hyphens for all that a file's name may not hold."""
+    return re.sub(r"[^\w.]+", "-", words).strip("-.")[:TITLE].strip("-.")
 
 
 def draw(sampler: "Sampler", arguments: Arguments, path: Path) -> None:

@@ -121,6 +121,10 @@ class Game(nn.Module, ABC):
         """What this game lacks without `init_from=RUN`, in words; empty where it can begin from nothing."""
         return ""
 
+    def notices(self) -> Sequence[str]:
+        """What a training should know from its start, in words: above all what stands in for a part of the paper."""
+        return ()
+
     def advance(self, clock: Clock) -> None:
         """Called at the start of every round: growth, schedules. Whatever must survive a resume is in buffers."""
 
@@ -129,7 +133,7 @@ class Game(nn.Module, ABC):
         return batch_size
 
     def status(self) -> str:
-        """What the progress line says beside the losses, e.g. the stage of growth."""
+        """What the progress line says beside the losses, and a sheet below its pictures, e.g. the stage of growth."""
         return ""
 
     def rehearse(self, generator: torch.Generator) -> None:

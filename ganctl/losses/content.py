@@ -23,6 +23,10 @@ class ContentLoss(nn.Module, ABC):
     def distance(self, output: Tensor, target: Tensor) -> Tensor:
         """Scalar, unweighted."""
 
+    def notice(self) -> str:
+        """What a training should know of it, in words; empty where it is what its paper has."""
+        return ""
+
 
 class L1(ContentLoss):
     """Mean absolute difference; blurs less than squares (Isola et al. 2017, eq. 3, with weight 100)."""

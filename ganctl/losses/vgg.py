@@ -90,6 +90,14 @@ class RandomFeatures(FeatureLoss):
     Random filters tell textures apart to some degree (Ustyuzhaninov et al. 2017), and know nothing of objects.
     """
 
+    def notice(self) -> str:
+        folder = Path(torch.hub.get_dir()) / "checkpoints"
+        return (
+            "content: features of random filters stand in for those of VGG19 (Ledig et al. 2017, eq. 5); for the "
+            f"paper's put {FILE} (from {URL}) into {str(folder)!r}, and set "
+            "model.content._target_=ganctl.losses.vgg.VGG19 model.content.weight=0.006"
+        )
+
     def network(self) -> nn.Module:
         chance = torch.Generator().manual_seed(SEED)
         layers: list[nn.Module] = []

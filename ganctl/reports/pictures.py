@@ -14,7 +14,7 @@ from ganctl.data.dataset import Dataset
 from ganctl.data.points import Points
 from ganctl.errors import GanctlError
 from ganctl.metrics.points import COUNT, scatter
-from ganctl.pictures import grid
+from ganctl.pictures import grid, strip
 from ganctl.reports.record import Record
 from ganctl.trained import sampling
 
@@ -106,12 +106,17 @@ def from_file(path: Path, width: int, quarter: bool = False) -> Picture:
     """
     with Image.open(path) as file:
         image = file.convert("RGB")
-    if quarter and image.width == image.height > width:
-        image = image.crop((0, 0, image.width // 2, image.height // 2))
+    if quarter and is_square(image) and image.width > width:
+        image = image.crop((0, 0, image.width // 2, image.width // 2))
     if image.width > width:
         image = image.resize((width, max(1, round(image.height * width / image.width))), Image.Resampling.LANCZOS)
     digits = path.stem.rpartition("-")[2]
     return packed(image, f"{int(digits):,} images" if digits.isdigit() else path.stem, exact=False)
+
+
+def is_square(sheet: Image.Image) -> bool:
+    """Whether the pictures of a sheet make a square, above a line of words or without."""
+    return sheet.height in (sheet.width, sheet.width + strip(sheet.width))
 
 
 def embedded(picture: np.ndarray, caption: str) -> Picture:
