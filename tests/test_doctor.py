@@ -95,6 +95,18 @@ STUCK = {"gap": 0.5}  # before as well: nothing gets better
             "discriminator dominates",
             "red",
         ),
+        (
+            {"contrast": 1.4, "gap": 2.5, "diversity": 0.2},
+            {"gap": 2.5},
+            "diverged",
+            "red",
+        ),  # glaring, far from all data
+        (
+            {"contrast": 1.4, "gap": 2.5, "wins": 0.1},
+            {"gap": 2.5},
+            "generator dominates",
+            "red",
+        ),  # nobody keeps it near
         ({"nearest": 0.3}, {}, "overfitting", "red"),
         ({"seen_wins": 0.98, "unseen_wins": 0.6}, {}, "overfitting", "red"),
         ({"seen_wins": 0.9, "unseen_wins": 0.8}, {}, "overfitting", "yellow"),
@@ -130,6 +142,17 @@ def test_slow_progress_is_a_warning_only() -> None:
         replace(WELL, images_seen=10_000 * n, rounds=160 * n, gap=gap, wins=1.0) for n, gap in enumerate(gaps, 1)
     ]
     assert {verdict(history[:end]).level for end in range(10, 21)} == {"yellow"}
+
+
+def test_an_explosion_that_is_the_larger_part_of_the_past() -> None:
+    """Six of nine checks are huge: their median is no past to compare with. A good training may grow as much."""
+    norms = [1.0, 1.0, 2.0, *[5e3] * 6]
+    for gap, name in ((0.9, "gradients explode"), (0.04, "healthy")):
+        history = [
+            replace(WELL, images_seen=10_000 * n, rounds=160 * n, gap=gap, gradients={"discriminator": norm})
+            for n, norm in enumerate(norms, start=1)
+        ]
+        assert verdict(history).name == name
 
 
 def test_losses_are_shown_and_never_judged() -> None:

@@ -58,7 +58,7 @@ def too_early(view: View) -> Verdict | None:
 
 def explosion(view: View) -> Verdict | None:
     """Against their own past: healthy recipes differ a hundredfold from each other."""
-    for turn, times in view.growth_of_gradients().items():
+    for turn, times in view.growth_of_gradients(since_the_first=view.stuck).items():
         if times > at.EXPLODED:
             words = (
                 f"The gradient of the {turn} is {times:,.0f} times its past (normal: up to {at.EXPLODED:.0f} times)."
@@ -80,6 +80,12 @@ def divergence(view: View) -> Verdict | None:
         return Verdict("diverged", "red", words)
     if view.above("diversity", at.WILD) and not view.improving:
         words = f"Samples run wild: their variety is {view.recent('diversity'):.0%} of the data's (normal: 85-110 %)."
+        return Verdict("diverged", "red", words)
+    if gap > at.FAR_OFF and view.above("contrast", at.GLARING) and not view.below("wins", at.FEW_WINS):
+        words = (
+            f"Samples are glaring and far from all data: their contrast is {view.recent('contrast'):.0%} of the data's "
+            f"(normal: 85-110 %), the gap {gap:.2f} (about 1 for a single good picture)."
+        )
         return Verdict("diverged", "red", words)
     return None
 

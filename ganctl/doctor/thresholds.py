@@ -18,11 +18,12 @@ LOST_WINS = 0.5  # or even fooled
 ALL_WINS = 0.995
 SURE = 0.02  # discriminator's gradient over the generator's: under it, it has nothing left to learn
 FADED, GONE = 0.1, 0.05  # generator's gradient over its own largest: where nothing improves, or even where it does
-EXPLODED = 100.0  # a gradient over its own past's median
+EXPLODED = 100.0  # a gradient over its own past's median; where the gap is bad, over its first ones
 
 BLANK = 0.1  # contrast of samples without a picture on them
 APART = 3.0  # times the best gap: what was learned is lost
 WILD = 1.3  # variety beyond the data's
+GLARING, FAR_OFF = 1.2, 1.5  # contrast beyond the data's, at a gap that no untrained generator need have
 LITTLE_VARIETY, NO_VARIETY = 0.6, 0.3
 ALL_ALIKE = 0.05  # variety that even a training that has just begun exceeds
 CROWDED, PRESSED = 0.1, 0.02  # distance of neighbours: odd where nothing improves; grave in any case

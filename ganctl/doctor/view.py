@@ -107,14 +107,18 @@ class View:
         found = (each.gradients.get(turn) for each in self.warm)
         return [value for value in found if value is not None]
 
-    def growth_of_gradients(self) -> dict[str, float]:
-        """Turn -> least of its last norms over the median of those before; only where there are enough of both."""
+    def growth_of_gradients(self, since_the_first: bool = False) -> dict[str, float]:
+        """Turn -> least of its last norms over the median of those before; only where there are enough of both.
+
+        since_the_first: over that of the first ones, for an explosion that is the larger part of the past.
+        """
         found = {}
         for turn in self.last.gradients:
             norms = self.gradients(turn)
             past, now = norms[: -at.RECENT], norms[-at.RECENT :]
-            if len(past) >= at.RECENT and median(past) > 0:
-                found[turn] = min(now) / median(past)
+            before = past[: at.RECENT] if since_the_first else past
+            if len(past) >= at.RECENT and median(before) > 0:
+                found[turn] = min(now) / median(before)
         return found
 
     def fading_of(self, turn: str) -> float | None:
