@@ -13,6 +13,8 @@ from ganctl.reports.groups import Spread, grouped
 from ganctl.reports.record import last_verdict, record
 from ganctl.reports.scoring import columns, remarks
 from ganctl.reports.table import csv_text, spread_words, table_of
+from ganctl.runs import store
+from ganctl.sweeps.launch import Done
 
 SMALL = ["dataset=random", "dataset.shape=[1,8,8]", "batch_size=16", "trainer.log_every=1", "trainer.preview=4"]
 SMALL += ["model.game.generator.hidden=[16]", "model.game.discriminator.hidden=[16]", "model=gan"]
@@ -89,7 +91,7 @@ def test_scores_of_other_conditions_are_left_out_with_the_reason(outputs):
     (column,) = columns(records)
     assert set(column.scores) == {"a", "b"} or set(column.scores) == {f"outputs/{name}" for name in "ab"}
     assert column.ranking(grouped(records)) == ["lsgan", "gan"]
-    (told,) = remarks(records, [column])
+    (told,) = [each for each in remarks(records, [column]) if "no checkpoint" not in each]
     assert "its FD-classifier was taken under other conditions (extractor_id: ffff against abcdef0123)" in told
 
 
@@ -133,9 +135,10 @@ def test_compare_writes_a_table_a_csv_and_a_page_that_name_both(outputs, capsys)
         (["model=gan", "dataset=random"], "ganctl compare: these settings make one run; give several values"),
         (["first", "second", "out=a.png"], "out: a.png: the page is HTML; end the name in .html"),
         (["modle=gan,lsgan", "dataset=random"], "modle: no such key; did you mean 'model'?"),
-        (["first", "second", "evaluate=true"], "ckpt: last is not in outputs/first; there are: none yet"),
+        (["first", "second", "evaluate=true"], "first is left out: it has no checkpoint last; train it again to have"),
         (["first", "second", "n=many"], "n=many: "),
-        (["first", "second", "ckpt=best"], "ckpt: best is not in outputs/first; there are: none yet"),
+        (["first", "second", "ckpt=best"], "second is left out: it has no checkpoint best; train it again to have one"),
+        (["first", "second", "ckpt=bset"], "ckpt: 'bset'; use last, best or a number of images such as 300k"),
     ],
 )
 def test_what_compare_refuses(outputs, words, told, capsys):
@@ -146,6 +149,68 @@ def test_what_compare_refuses(outputs, words, told, capsys):
     make_run(outputs, "three", three | {"dataset": three["dataset"] | {"only": [3]}}, fd=20.0)
     assert cli.main(["compare", *words]) == 2
     assert told in capsys.readouterr().err
+
+
+NO_CHECKPOINT = "has no checkpoint, so it can be neither sampled nor scored; train it again to have one"
+
+
+def begun(outputs, name):
+    """A run that was killed before it left anything, of the same data."""
+    return store.create(outputs, name, settings_of("wgan"), {"model": "wgan"}, images=640)
+
+
+def test_runs_without_a_checkpoint_are_named_and_stay_where_they_have_scores(outputs, capsys):
+    make_run(outputs, "first", settings_of("gan"), fd=30.0)
+    (make_run(outputs, "second", settings_of("lsgan"), fd=20.0).checkpoints / "last.ckpt").touch()
+    assert cli.main(["compare", "first", "second", "out=page"]) == 0
+    told = capsys.readouterr().out
+    assert f"  first {NO_CHECKPOINT}\n" in told
+    assert "second has no checkpoint" not in told
+    assert "30" in told
+    assert f"first {NO_CHECKPOINT}" in Path("page.html").read_text()
+
+
+def test_runs_with_nothing_to_compare_are_left_out_with_a_sentence(outputs, capsys):
+    make_run(outputs, "first", settings_of("gan"), fd=30.0)
+    begun(outputs, "dead")
+    assert cli.main(["compare", "first", "dead", "out=page"]) == 0
+    sentence = "dead is left out: it has no checkpoint, no scores and no pictures; train it again to have one"
+    assert f"  {sentence}\n" in capsys.readouterr().out
+    assert sentence in Path("page.html").read_text()
+    assert Path("page.csv").read_text().count("\n") == 2
+    with begun(outputs, "young").lock():
+        assert cli.main(["compare", "first", "young", "out=page"]) == 0
+    assert "young is left out: it has no checkpoint, no scores and no pictures; wait for its first one" in (
+        capsys.readouterr().out
+    )
+
+
+def test_where_no_run_is_left_all_are_named(outputs, capsys):
+    begun(outputs, "dead")
+    begun(outputs, "gone")
+    assert cli.main(["compare", "dead", "gone", "out=page"]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("ganctl compare: 2 mistakes\n  dead is left out: ")
+    assert "  gone is left out: " in told
+    assert not Path("page.html").exists()
+
+
+def test_a_comparison_all_of_whose_trainings_failed_ends_as_they_did(outputs, monkeypatch, capsys):
+    for name in ("one", "two"):
+        begun(outputs / "s", name)
+    monkeypatch.setattr("ganctl.sweeps.many.play_many", lambda *_: Done(1, outputs / "s"))
+    assert cli.main(["compare", *SMALL, "seed=1,2"]) == 1
+    assert capsys.readouterr().err == ""
+
+
+def test_a_run_without_the_checkpoint_asked_for_is_left_out(outputs, capsys):
+    for name in ("first", "second"):
+        (make_run(outputs, name, settings_of(name), fd=30.0).checkpoints / "last.ckpt").touch()
+    (outputs / "second" / "checkpoints" / "best.ckpt").touch()
+    assert cli.main(["compare", "first", "second", "ckpt=best", "out=page"]) == 0
+    told = capsys.readouterr().out
+    assert "  first is left out: it has no checkpoint best; there are last: choose by ckpt=\n" in told
+    assert Path("page.csv").read_text().count("\n") == 2
 
 
 def test_settings_are_trained_and_compared(outputs, capsys):

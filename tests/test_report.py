@@ -99,7 +99,9 @@ def test_the_median_over_seeds_is_drawn_where_all_were_measured():
 def test_report_of_a_trained_run_shows_samples_and_settings(outputs, capsys):
     api.train(*SMALL, "name=first", "model.optimizers.generator.lr=3e-4")
     assert cli.main(["report"]) == 0
-    assert "outputs/first/report.html" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "outputs/first/report.html" in told
+    assert "no checkpoint" not in told
     seen = looked_at((outputs / "first" / "report.html").read_text())
     assert "after 64 images" in seen.text
     assert "model.optimizers.generator.lr" in seen.text
@@ -110,6 +112,9 @@ def test_report_of_a_trained_run_shows_samples_and_settings(outputs, capsys):
 def test_report_of_a_run_that_has_only_begun(outputs, capsys):
     run = store.create(outputs, "young", settings_of(), {"model": "gan"}, images=640)
     assert cli.main(["report", "run=young"]) == 0
+    sentence = "young has no checkpoint, so it can be neither sampled nor scored; train it again to have one"
+    assert f"  {sentence}\n" in capsys.readouterr().out
+    assert sentence in (run.folder / "report.html").read_text()
     seen = looked_at((run.folder / "report.html").read_text())
     assert "No pictures yet." in seen.text
 

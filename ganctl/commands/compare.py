@@ -79,7 +79,10 @@ def train_and_compare(settings: Sequence[str], config_dirs: Sequence[str], argum
     if done.stopped or not found:
         print(f"not compared; what is there can be:  ganctl compare {done.folder}")
         return done.code
-    return compare(records_of([str(done.folder)]), arguments) or done.code
+    records = records_of([str(done.folder)])
+    if done.code and len(absent(records, arguments)) == len(records):  # all failed, and the sweep has said why
+        return done.code
+    return compare(records, arguments) or done.code
 
 
 def evaluations(settings: Sequence[str]) -> list[str]:
@@ -153,11 +156,12 @@ def compare(records: Sequence["Record"], arguments: Arguments) -> int:
     from ganctl.reports.scoring import remarks
     from ganctl.reports.table import csv_text, print_table, table_of
     from ganctl.runs.atomic import write_text
-    from ganctl.runs.store import checkpoint_path
 
+    missing = absent(records, arguments)
+    records = [each for each in records if each.name not in missing]
+    if not records:
+        raise UserError(*missing.values())
     demand_same_data(records)
-    for each in records if arguments.ckpt != "last" else ():
-        checkpoint_path(each.run, arguments.ckpt)
     place = page_place(arguments.out) if arguments.out else comparison_place(records)
     if arguments.evaluate:
         evaluate_all(records, arguments)
@@ -166,12 +170,19 @@ def compare(records: Sequence["Record"], arguments: Arguments) -> int:
     table = table_of(groups)
     title = " against ".join(group.title for group in groups) if len(groups) < 4 else f"{len(groups)} recipes"
     print_table(table, f"{title} on {records[0].data}")
-    for remark in remarks(records, table.columns):
+    for remark in (*missing.values(), *remarks(records, table.columns)):
         print(f"  {remark}")
-    write_page(place, page(groups, f"{title} on {records[0].data}", arguments.ckpt))
+    write_page(place, page(groups, f"{title} on {records[0].data}", arguments.ckpt, list(missing.values())))
     write_text(place.with_suffix(".csv"), csv_text(table))
     print(f"  page   {place}\n  table  {place.with_suffix('.csv')}")
     return OK
+
+
+def absent(records: Sequence["Record"], arguments: Arguments) -> dict[str, str]:
+    """Name -> why a run is left out of the comparison that is asked for."""
+    from ganctl.reports.scoring import left_out
+
+    return left_out(records, arguments.ckpt if arguments.evaluate or arguments.ckpt != "last" else None)
 
 
 def evaluate_all(records: Sequence["Record"], arguments: Arguments) -> None:

@@ -32,9 +32,12 @@ def run(argv: list[str]) -> int:
     from ganctl.reports.groups import grouped
     from ganctl.reports.page import page
     from ganctl.reports.record import record
+    from ganctl.reports.scoring import without_checkpoint
 
     path = page_place(arguments.out) if arguments.out else Path(found.folder / NAME)
     told = record(found)
     write_page(path, page(grouped([told]), told.name, arguments.ckpt))
     print(f"{path}  (open it in a browser; {told.images_seen:,} images seen, {told.status.state})")
+    if not told.checkpoints:
+        print(f"  {without_checkpoint(told)}")
     return 0

@@ -22,18 +22,18 @@ MOST_CURVES = 6
 LOSSES = ("adversarial", "wins", "gradient")  # ends of the names whose curves are shown first
 
 
-def page(groups: Sequence[Group], title: str, ckpt: str = "last") -> str:
-    """HTML of one run or several."""
+def page(groups: Sequence[Group], title: str, ckpt: str = "last", notes: Sequence[str] = ()) -> str:
+    """HTML of one run or several. notes: sentences above those about these runs."""
     from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
     loader = PackageLoader("ganctl.reports", "templates")
     environment = Environment(
         loader=loader, undefined=StrictUndefined, autoescape=select_autoescape(), trim_blocks=True, lstrip_blocks=True
     )
-    return environment.get_template("page.html").render(content(groups, title, ckpt))
+    return environment.get_template("page.html").render(content(groups, title, ckpt, notes))
 
 
-def content(groups: Sequence[Group], title: str, ckpt: str) -> dict[str, Any]:
+def content(groups: Sequence[Group], title: str, ckpt: str, notes: Sequence[str]) -> dict[str, Any]:
     """All that the template shows."""
     table = table_of(groups)
     ordered = [line.group for line in table.lines]
@@ -51,7 +51,7 @@ def content(groups: Sequence[Group], title: str, ckpt: str) -> dict[str, Any]:
         "colour": {title: place % COLOURS for title, place in colour.items()},
         "group_of": {record.name: group.title for group in ordered for record in group.records},
         "headline": headline(table),
-        "remarks": remarks(records, table.columns),
+        "remarks": [*notes, *remarks(records, table.columns)],
         "score_curves": [drawing(plot) for plot in score_plots(ordered)],
         "loss_curves": [drawing(plot) for plot in loss_plots(ordered)],
         "samples": [(group.title, pictures.drawn(each, ckpt)) for group, each in zip(ordered, shown, strict=False)],

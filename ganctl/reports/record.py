@@ -121,6 +121,11 @@ class Record:
         """What `ckpt=` can name."""
         return available(self.run)
 
+    @property
+    def has_pictures(self) -> bool:
+        """Whether training left a sheet."""
+        return any(self.run.samples.glob("*.png"))
+
 
 def record(run: Run) -> Record:
     """Read a run's folder. Raises UserError where its settings are not those of ganctl."""

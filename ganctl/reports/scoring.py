@@ -9,6 +9,7 @@ from ganctl.metrics.evaluation import Evaluation
 from ganctl.metrics.keys import NAMES
 from ganctl.reports.groups import Group
 from ganctl.reports.record import Record
+from ganctl.runs.store import held
 
 NEAR_ONE = ("diversity", "neighbours", "memorised")  # neither high nor low is good: no best is named
 Terms = tuple[str, Contract]  # a score's name and its conditions
@@ -78,13 +79,38 @@ def last_by_terms(record: Record, key: str, chosen: Chosen) -> dict[Terms, Score
     return found
 
 
+def without_checkpoint(record: Record) -> str:
+    """The sentence for a run that only left what training itself wrote."""
+    return f"{record.name} has no checkpoint, so it can be neither sampled nor scored; {first_one(record)}"
+
+
+def first_one(record: Record) -> str:
+    """What to do about a run without any checkpoint."""
+    return "wait for its first one" if record.status.state == "running" else "train it again to have one"
+
+
+def left_out(records: Sequence[Record], ckpt: str | None) -> dict[str, str]:
+    """Name -> why a run cannot be compared: it lacks the checkpoint `ckpt`; where none is asked for, everything."""
+    found: dict[str, str] = {}
+    for record in records:
+        there = ", ".join(record.checkpoints)
+        if ckpt is not None and held(record.run, ckpt) is None:
+            cure = f"there are {there}: choose by ckpt=" if there else first_one(record)
+            found[record.name] = f"{record.name} is left out: it has no checkpoint {ckpt}; {cure}"
+        elif not (there or record.evaluations or record.has_pictures):
+            what = "no checkpoint, no scores and no pictures"
+            found[record.name] = f"{record.name} is left out: it has {what}; {first_one(record)}"
+    return found
+
+
 def remarks(records: Sequence[Record], shown: Sequence[Column]) -> list[str]:
     """Who stands in no column, and why."""
     found: list[str] = []
     for record in records:
-        if not record.evaluations:
+        if not record.checkpoints:
+            found.append(without_checkpoint(record))
+        elif not record.evaluations:
             found.append(f"{record.name} has no scores; take them with: ganctl evaluate run={record.run.folder}")
-            continue
         for column in shown:
             if record.name in column.scores:
                 continue

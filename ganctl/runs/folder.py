@@ -158,17 +158,22 @@ def available(run: Run) -> list[str]:
 
 def checkpoint_path(run: Run, which: str | int = "last") -> Path:
     """The file of `last`, `best` or a number of images (300k is understood). Raises UserError naming what there is."""
+    path = held(run, which)
+    if path is None:
+        there = ", ".join(available(run)) or "none yet"
+        raise UserError(f"ckpt: {which} is not in {run.folder}; there are: {there}")
+    return path
+
+
+def held(run: Run, which: str | int) -> Path | None:
+    """As `checkpoint_path`, None where the run has no such checkpoint. Raises UserError for what names none."""
     name = str(which)
     if name not in ("last", "best"):
         try:
             name = numbered_path(run, quantity(which)).stem
         except ValueError:
             raise UserError(f"ckpt: {which!r}; use last, best or a number of images such as 300k") from None
-    path = newest_version(run.checkpoints / f"{name}.ckpt")
-    if path is None:
-        there = ", ".join(available(run)) or "none yet"
-        raise UserError(f"ckpt: {which} is not in {run.folder}; there are: {there}")
-    return path
+    return newest_version(run.checkpoints / f"{name}.ckpt")
 
 
 def newest_version(path: Path) -> Path | None:
