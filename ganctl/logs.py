@@ -31,6 +31,18 @@ def logged_to(path: Path, aloud: bool = True) -> Iterator[None]:
             handler.close()
 
 
+@contextmanager
+def untold(name: str) -> Iterator[None]:
+    """Inside, the logger of that name and those below it say nothing."""
+    log = logging.getLogger(name)
+    level = log.level
+    log.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+
+
 def terminal() -> logging.Handler:
     """Plain words on standard output."""
     handler = logging.StreamHandler(sys.stdout)

@@ -20,6 +20,7 @@ from ganctl.data.dataset import Dataset, Description
 from ganctl.ema import Average
 from ganctl.errors import UserError
 from ganctl.games.game import Game
+from ganctl.logs import untold
 from ganctl.metrics.keys import ANY, Offer
 from ganctl.metrics.offer import offer
 from ganctl.nearest import hint
@@ -28,6 +29,7 @@ from ganctl.schedules import Linear, Schedule
 Config = dict[str, Any]
 NEEDED = ("game", "optimizers", "average")
 OPTIONAL = ("every", "schedules")
+DATA = "ganctl.data"  # the logger
 BETAS = ("beta1", "beta2")  # names of a schedule for the two halves of Adam's `betas`
 
 
@@ -42,12 +44,14 @@ class Looked:
 def look(node: Any, plugins: Sequence[str], mistakes: list[str]) -> Looked | None:
     """What the dataset is, from a look at the disk; None where it cannot be known.
 
-    Where a setting of it is wrong, the setting's default stands in, and the look shows what else is.
+    Where a setting of it is wrong, the setting's default stands in, and the look shows what else is. What the data
+    has to say (pictures left out) it says when it is opened.
     """
     dataset, found = stand_in(node, Dataset, "dataset", plugins)
     mistakes += found
     try:
-        return Looked(dataset, dataset.describe()) if isinstance(dataset, Dataset) else None
+        with untold(DATA):
+            return Looked(dataset, dataset.describe()) if isinstance(dataset, Dataset) else None
     except UserError as error:
         mistakes += error.mistakes
     except (ValueError, OSError) as error:
@@ -100,7 +104,7 @@ def _built(node: Any, plugins: Sequence[str], mistakes: list[str]) -> tuple[Game
 
 
 def offered(game: Game | None, looked: Looked | None, option: str | None, mistakes: list[str]) -> Offer:
-    """What a run can be scored by, where `option` asks for scores; ANY where that is not known, which is told before."""
+    """What a run can be scored by, where `option` asks for scores; ANY where that cannot be known."""
     if game is None or looked is None or option is None:
         return ANY
     try:
