@@ -48,3 +48,35 @@ def test_files_without_a_partner_are_told_once(caplog: pytest.LogCaptureFixture)
     assert found == [
         "1 file of 'a' and 'b' without a partner of the same name: '003.png' (not in 'b'); left out",
     ]
+
+
+# ---- a name that is taken
+
+
+def test_a_taken_name_is_told_with_the_other_mistakes(outputs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (outputs / "first").mkdir(parents=True)
+    words = ["model=dcgan", "dataset=digits", "device=cpu", "name=first"]
+    taken = "name: outputs/first exists already; choose another name, or continue it with resume=first"
+    assert cli.main(["train", *words, "batch_size=0"]) == 2
+    assert told(capsys) == ["ganctl train: 2 mistakes", "  batch_size: 0; must be 1 or more", f"  {taken}"]
+    assert cli.main(["train", *words, "dry_run=true"]) == 2
+    assert told(capsys) == [f"ganctl train: {taken}"]
+    assert cli.main(["train", "-m", *words, "seed=1,2", "batch_size=0"]) == 2
+    assert f"  {taken}" in told(capsys)
+    assert cli.main(["train", *words, "search=fd"]) == 2
+    found = told(capsys)
+    assert f"  {taken}" in found
+    assert any(each.startswith("  search: nothing to choose") for each in found)
+    assert [path.name for path in outputs.iterdir()] == ["first"]
+
+
+def test_a_name_that_names_no_folder_is_told_before_the_run_begins(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["train", "model=dcgan", "dataset=digits", "name=newest", "dry_run=true"]) == 2
+    assert told(capsys) == [
+        "ganctl train: name: 'newest'; use a plain folder name, such as first-try, or group/first-try"
+    ]
+
+
+def test_a_run_that_is_resumed_has_its_name_already(outputs: Path) -> None:
+    assert cli.main(["train", "model=dcgan", "model.noise_size=4", "dataset=digits", *SMALL, "name=first"]) == 0
+    assert cli.main(["train", "resume=first", "images=16"]) == 0

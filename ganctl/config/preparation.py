@@ -22,6 +22,7 @@ from ganctl.config.settings import GROUPS, names, settle, settle_trainer
 from ganctl.errors import UserError
 from ganctl.metrics.keys import ANY, DOCTOR, Offer, searching_mistakes, watching_mistakes
 from ganctl.nearest import hint
+from ganctl.runs.store import mistakes_of_name, outputs_root
 
 if TYPE_CHECKING:
     from ganctl.config.judging import Looked
@@ -93,6 +94,7 @@ class Preparation:
             )
             own["plugins"] = []
         self.mistakes += _across(own)
+        self.mistakes += [] if own["name"] is None else mistakes_of_name(outputs_root(), own["name"])
         return own
 
     def _dataset(self, plugins: Sequence[str]) -> tuple[Any, "Looked | None"]:

@@ -46,6 +46,7 @@ __all__ = [
     "find",
     "find_checkpoint",
     "held",
+    "mistakes_of_name",
     "numbered",
     "numbered_path",
     "outputs_root",
@@ -95,13 +96,25 @@ def create(
 
 def new_folder(outputs: Path, name: str) -> Path:
     """Make the folder that the user named. Raises UserError."""
+    if mistakes := mistakes_of_name(outputs, name):
+        raise UserError(*mistakes)
+    folder = outputs / name
+    if not made(outputs, folder):  # by another process, a moment ago
+        raise UserError(taken(folder, name))
+    return folder
+
+
+def mistakes_of_name(outputs: Path, name: str) -> list[str]:
+    """Why no folder of that name can be made, as far as a look shows it."""
     parts = name.split("/")
     if name == NEWEST or any(not part or part.startswith((".", "-", "~")) or not part.isprintable() for part in parts):
-        raise UserError(f"name: {name!r}; use a plain folder name, such as first-try, or group/first-try")
-    folder = outputs / name
-    if not made(outputs, folder):
-        raise UserError(f"name: {folder} exists already; choose another name, or continue it with resume={name}")
-    return folder
+        return [f"name: {name!r}; use a plain folder name, such as first-try, or group/first-try"]
+    return [taken(outputs / name, name)] if os.path.lexists(outputs / name) else []
+
+
+def taken(folder: Path, name: str) -> str:
+    """The words for a name that another run or sweep has."""
+    return f"name: {folder} exists already; choose another name, or continue it with resume={name}"
 
 
 def new_titled_folder(outputs: Path, choices: Mapping[str, str]) -> Path:

@@ -59,7 +59,7 @@ def sweep(overrides: Sequence[str], config_dirs: Sequence[str] = ()) -> Done:
     jobs = combinations(own) if counted else []
     swept = swept_keys(jobs) if len(jobs) > 1 else []
     titles = [title(job, swept) for job in jobs]
-    mistakes = mistakes_of_hydra(hydras, config_dirs)
+    mistakes = [*mistakes_of_name(name), *mistakes_of_hydra(hydras, config_dirs)]
     settings = [watched(each) for each in checked(titles, jobs, config_dirs, mistakes)]
     if mistakes:
         raise UserError(*mistakes)
@@ -163,6 +163,11 @@ def mistakes_of_hydra(overrides: Sequence[str], config_dirs: Sequence[str]) -> l
             except (HydraException, OmegaConfBaseException):
                 mistakes.append(f"{words[-1]}: Hydra knows no such setting, or no such value of it")
     return mistakes
+
+
+def mistakes_of_name(name: str | None) -> list[str]:
+    """Why the sweep cannot be called so."""
+    return store.mistakes_of_name(store.outputs_root(), name) if name else []
 
 
 def sweep_folder(name: str | None) -> Path:

@@ -17,6 +17,7 @@ from ganctl.sweeps.launch import (
     is_true,
     launch,
     mistakes_of_hydra,
+    mistakes_of_name,
     split,
     sweep_folder,
     taken,
@@ -47,6 +48,7 @@ def search(own: Sequence[str], hydras: Sequence[str], config_dirs: Sequence[str]
             "search: nothing to choose; give a key several values, such as "
             "'model.optimizers.generator.lr=interval(1e-5,1e-3)' or loss=hinge,r1"
         )
+    mistakes += mistakes_of_name(name)
     known = score if score in NAMES else None
     fixed += evaluations(fixed, known)
     mistakes += mistakes_of_hydra(hydras, config_dirs)
