@@ -80,3 +80,56 @@ def test_a_name_that_names_no_folder_is_told_before_the_run_begins(capsys: pytes
 def test_a_run_that_is_resumed_has_its_name_already(outputs: Path) -> None:
     assert cli.main(["train", "model=dcgan", "model.noise_size=4", "dataset=digits", *SMALL, "name=first"]) == 0
     assert cli.main(["train", "resume=first", "images=16"]) == 0
+
+
+# ---- fewer pictures than a batch
+
+
+@pytest.mark.parametrize("on_error", ["error", "skip"])
+@pytest.mark.parametrize("batch_size", [2, 64])
+def test_where_no_picture_can_be_read_no_batch_size_is_advised(
+    outputs: Path, capsys: pytest.CaptureFixture[str], on_error: str, batch_size: int
+) -> None:
+    put("d", 0, bad=3)
+    words = [word for word in DCGAN if not word.startswith("batch_size")]
+    assert cli.main(["train", *words, f"batch_size={batch_size}", f"dataset.on_error={on_error}"]) == 2
+    which = ", ".join(f"'{number:03d}.png' (not a picture of a known format)" for number in range(3))
+    assert told(capsys) == [
+        f"ganctl train: dataset.root: not one readable picture in 'd': {which}; set dataset.root=PATH"
+    ]
+    assert not outputs.exists()
+
+
+@pytest.mark.parametrize(("batch_size", "bad"), [(64, 2), (4, 2)])
+def test_the_advice_counts_what_can_be_read(
+    outputs: Path, capsys: pytest.CaptureFixture[str], batch_size: int, bad: int
+) -> None:
+    """Of five pictures three can be read: told when the settings are checked, and where a batch of 4 fits the listing
+    only, when the data is opened."""
+    put("d", 3, bad)
+    words = [*(word for word in DCGAN if not word.startswith("batch_size")), f"batch_size={batch_size}"]
+    advice = f"batch_size: {batch_size}; 3 of the dataset's 5 images can be used; set batch_size=3 or less"
+    assert cli.main(["train", *words, "dataset.on_error=skip"]) == 2
+    found = told(capsys)
+    assert found[-1] == f"ganctl train: {advice}"
+    assert cli.main(["train", *words]) == 2
+    assert "2 of 5 pictures in 'd' cannot be read: '003.png' (not a picture of a known format), " in (
+        capsys.readouterr().err
+    )
+    assert not outputs.exists()
+
+
+def test_unreadable_pictures_and_too_large_a_batch_are_told_together(capsys: pytest.CaptureFixture[str]) -> None:
+    put("d", 3, 2)
+    assert cli.main(["train", *(word for word in DCGAN if not word.startswith("batch_size"))]) == 2
+    first, unreadable, advice = told(capsys)
+    assert first == "ganctl train: 2 mistakes"
+    assert unreadable.startswith("  dataset.root: 2 of 5 pictures in 'd' cannot be read: ")
+    assert advice == "  batch_size: 64; the dataset has 5 images; set batch_size=5 or less"
+
+
+def test_many_pictures_are_not_read_for_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ganctl.config.judging.FEW", 4)
+    put("d", 3, 2)
+    assert cli.main(["train", *(word for word in DCGAN if not word.startswith("batch_size"))]) == 2
+    assert not Path("cache", "pictures").exists()

@@ -15,6 +15,7 @@ from ganctl.building.annotations import shown
 from ganctl.building.build import TARGET, check, stand_in, trial
 from ganctl.building.components import resolve
 from ganctl.building.weightless import weightless
+from ganctl.data.album import NoneReadable
 from ganctl.data.batch import Tensors
 from ganctl.data.dataset import Dataset, Description
 from ganctl.ema import Average
@@ -30,6 +31,7 @@ Config = dict[str, Any]
 NEEDED = ("game", "optimizers", "average")
 OPTIONAL = ("every", "schedules")
 DATA = "ganctl.data"  # the logger
+FEW = 1_000  # pictures that are read for the sake of a message
 BETAS = ("beta1", "beta2")  # names of a schedule for the two halves of Adam's `betas`
 
 
@@ -57,6 +59,31 @@ def look(node: Any, plugins: Sequence[str], mistakes: list[str]) -> Looked | Non
     except (ValueError, OSError) as error:
         mistakes.append(f"dataset: {error}")
     return None
+
+
+def scant(looked: Looked, batch_size: int, *, sound: bool) -> list[str]:
+    """What is wrong with data of fewer pictures than a batch takes. A few are read, to say how many are of use.
+
+    sound: whether all settings of the dataset are the user's.
+    """
+    usable, found = looked.facts.count, list[str]()
+    if sound and usable <= FEW:
+        try:
+            with untold(DATA):
+                usable = len(looked.dataset.open(torch.device("cpu")))
+        except UserError as error:
+            found += error.mistakes
+            if isinstance(error, NoneReadable):  # no batch size would do
+                return found
+    return [*found, too_large(batch_size, usable, looked.facts.count)]
+
+
+def too_large(batch_size: int, usable: int, count: int) -> str:
+    """The words for a batch that would hold a picture twice: of `count` pictures `usable` can be trained on."""
+    have = (
+        f"{usable} of the dataset's {count} images can be used" if usable < count else f"the dataset has {count} images"
+    )
+    return f"batch_size: {batch_size}; {have}; set batch_size={usable} or less"
 
 
 def kinds(game: Any, dataset: Any, plugins: Sequence[str]) -> tuple[type[Tensors], type[Tensors]] | None:

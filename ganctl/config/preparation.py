@@ -111,20 +111,19 @@ class Preparation:
 
     def _check_model(self, model: Any, own: Config, dataset: Any, looked: "Looked | None") -> Offer:
         """What is wrong with the model goes to `mistakes`; returns what it can be scored by."""
-        from ganctl.config.judging import judge, offered
+        from ganctl.config.judging import judge, offered, scant
 
-        description = None if looked is None else looked.facts
         if not isinstance(model, dict):
             self.mistakes.append(f"model: {shown(model)} is not a model; choose one with model=...")
             return ANY
         for name in ("every", "schedules"):
             model[name] = model.get(name) or {}
-        unfit = self._other_batches(model, dataset, own["plugins"]) or self._labels_absent(model, description)
+        unfit = self._other_batches(model, dataset, own["plugins"]) or self._labels_absent(model, looked)
         known = self.sizes_known and not unfit and not self.resolver.failed
         self.mistakes += unfit
         game = judge(model, own["plugins"], self.mistakes, sizes_known=known)
-        if description is not None and own["batch_size"] > description.count:
-            self.mistakes.append(too_large(own["batch_size"], description.count))
+        if looked is not None and own["batch_size"] > looked.facts.count:
+            self.mistakes += scant(looked, own["batch_size"], sound=self.sizes_known)
         if all(isinstance(model.get(key), dict) for key in MODEL_KEYS):
             self._check_use(model)
         return offered(game, looked, self._scored_by(own), self.mistakes)
@@ -156,12 +155,12 @@ class Preparation:
             f"choose dataset={taken.dataset}"
         ]
 
-    def _labels_absent(self, model: Config, description: "Description | None") -> list[str]:
+    def _labels_absent(self, model: Config, looked: "Looked | None") -> list[str]:
         """The sentence for a model that asks for labels where there are none."""
         asked = any(
             self.resolver.origin(path) == "dataset.classes" for path in self.resolver.origins if "model." in path
         )
-        if not asked or description is None or description.classes:
+        if not asked or looked is None or looked.facts.classes:
             return []
         choices = self.composed.choices
         model_name, dataset = choices.get("model"), choices.get("dataset")
@@ -205,11 +204,6 @@ def _across(own: Config) -> list[str]:
     count = len(devices) if isinstance(devices, list) else own["trainer"]["processes"]
     shares = [f"batch_size: {size}; must be a multiple of {count}, the number of devices"] if size % count else []
     return shares + plugin_mistakes(own["plugins"])
-
-
-def too_large(batch_size: int, count: int) -> str:
-    """A batch never holds a picture twice."""
-    return f"batch_size: {batch_size}; the dataset has {count} images; set batch_size={count} or less"
 
 
 def recheck(saved: Any, changes: Sequence[str] = ()) -> Config:

@@ -24,6 +24,7 @@ from ganctl.callbacks.recorder import Recorder
 from ganctl.callbacks.reporting import Reporting
 from ganctl.callbacks.restoring import Restoring
 from ganctl.callbacks.stopping import Interrupting, Stopping
+from ganctl.config.judging import too_large
 from ganctl.config.schema import quantity
 from ganctl.data.dataset import Dataset, Table
 from ganctl.data.stream import Handed, Stream, derived_seed, fixed
@@ -61,7 +62,7 @@ def set_up(settings: Config) -> Stage:
     dataset = parts.dataset_of(settings)
     table = dataset.open(placement.device_of(group.rank()))
     if settings["batch_size"] > len(table):
-        raise UserError(f"batch_size: {settings['batch_size']}; the dataset has {len(table)} images; set it to that")
+        raise UserError(too_large(settings["batch_size"], len(table), dataset.describe().count))
     return Stage(placement, dataset, table)
 
 
