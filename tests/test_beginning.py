@@ -1,7 +1,10 @@
 """Before a run begins: what its data has to say is said once, and what cannot work is told before a folder is made."""
 
 import logging
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
+from urllib.error import URLError
 
 import pytest
 from picture_samples import encoded, plain
@@ -133,3 +136,94 @@ def test_many_pictures_are_not_read_for_a_message(monkeypatch: pytest.MonkeyPatc
     put("d", 3, 2)
     assert cli.main(["train", *(word for word in DCGAN if not word.startswith("batch_size"))]) == 2
     assert not Path("cache", "pictures").exists()
+
+
+# ---- a dry run
+
+
+def test_a_dry_run_refuses_the_data_that_a_training_refuses(outputs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    put("d", 4, 1)
+    assert cli.main(["train", *DCGAN]) == 2
+    words = told(capsys)
+    assert words[0].startswith("ganctl train: dataset.root: 1 of 5 pictures in 'd' cannot be read: ")
+    assert cli.main(["train", *DCGAN, "dry_run=true"]) == 2
+    assert told(capsys) == words
+    assert cli.main(["train", "-m", *DCGAN, "seed=1,2", "dry_run=true"]) == 2
+    assert told(capsys) == words
+    search = ["search=fd", "seed=1,2", "dry_run=true"]
+    pytest.importorskip("optuna")
+    assert cli.main(["train", *DCGAN, *search]) == 2
+    assert told(capsys) == words
+    assert not outputs.exists()
+
+
+def test_a_dry_sweep_says_which_run_has_the_wrong_data(capsys: pytest.CaptureFixture[str]) -> None:
+    put("d", 4)
+    put("e", 4, 1)
+    data = [word for word in DCGAN if not word.startswith("dataset.root")]
+    assert cli.main(["train", "-m", *data, "dataset.root=d,e", "dry_run=true"]) == 2
+    (only,) = told(capsys)
+    assert only.startswith("ganctl train: dataset.root: 1 of 5 pictures in 'e' cannot be read: ")
+    assert only.endswith(" (in root=e)")
+
+
+def test_a_dry_run_counts_what_can_be_read(
+    outputs: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    put("d", 4, 1)
+    assert cli.main(["train", *DCGAN, "dry_run=true", "dataset.on_error=skip"]) == 0
+    assert "data       4 images, each seen 2.0 times\n" in capsys.readouterr().out
+    assert len([each for each in caplog.messages if "cannot be read and are skipped" in each]) == 1
+    assert not outputs.exists()
+
+
+OFFLINE = URLError("Name or service not known")
+
+
+@pytest.mark.parametrize("dataset", ["cifar10", "stacked_mnist"])
+def test_a_dry_run_offline_asks_for_the_files_as_a_training_does(
+    outputs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], dataset: str
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OFFLINE
+
+    monkeypatch.setattr("torchvision.datasets.utils.download_url", refuse)
+    monkeypatch.setattr("urllib.request.urlopen", refuse)
+    words = ["train", "model=dcgan", f"dataset={dataset}", "device=cpu"]
+    assert cli.main(words) == 2
+    found = told(capsys)
+    assert "cannot be downloaded (Name or service not known); put " in found[0]
+    assert cli.main([*words, "dry_run=true"]) == 2
+    assert told(capsys) == found
+    assert not outputs.exists()
+
+
+@pytest.mark.parametrize(
+    ("dataset", "count", "times", "title", "file"),
+    [
+        ("cifar10", "50,000", "2.0", "CIFAR-10", "cifar-10-python.tar.gz"),
+        ("stacked_mnist", "128,000", "0.8", "MNIST", "train-images-idx3-ubyte.gz"),
+    ],
+)
+def test_a_dry_run_online_says_what_the_training_will_download(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    dataset: str,
+    count: str,
+    times: str,
+    title: str,
+    file: str,
+) -> None:
+    asked: list[str] = []
+
+    def urlopen(request: Any) -> Any:
+        asked.append(request.full_url)
+        return nullcontext()
+
+    monkeypatch.setattr("torchvision.datasets.utils.download_url", lambda *_: pytest.fail("downloaded"))
+    monkeypatch.setattr("urllib.request.urlopen", urlopen)
+    assert cli.main(["train", "model=dcgan", f"dataset={dataset}", "device=cpu", "dry_run=true", "images=100k"]) == 0
+    said = f"data       {count} images, each seen {times} times; {title} is not here yet, and the first training downl"
+    assert said in capsys.readouterr().out
+    assert [Path(url).name for url in asked] == [file]
+    assert [path.name for path in Path().iterdir()] == []

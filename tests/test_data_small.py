@@ -7,6 +7,7 @@ import os
 import pickle
 import struct
 import tarfile
+from contextlib import nullcontext
 from pathlib import Path
 from urllib.error import URLError
 
@@ -171,6 +172,26 @@ def test_missing_files_are_downloaded_once(published_here: None, monkeypatch: py
     assert len(MNIST("root").open(CPU)) == 3
     assert len(asked) == 6
     assert sorted(path.name for path in Path("root/MNIST/raw").iterdir()) == sorted(f"{name}.gz" for name in IDX)
+
+
+def test_what_is_awaited_is_asked_for_and_not_loaded(published_here: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def urlopen(request):
+        asked.append(request.full_url)
+        if len(asked) == 1:
+            raise OFFLINE  # the other server must be asked
+        return nullcontext()
+
+    monkeypatch.setattr("urllib.request.urlopen", urlopen)
+    assert MNIST("root").awaited() == "MNIST"
+    assert [Path(url).name for url in asked] == [f"{IDX[0]}.gz"] * 2
+    assert len(set(asked)) == 2
+    assert not Path("root").exists()
+    place_mnist("root", packed=True)
+    assert MNIST("root").awaited() == ""
+    assert Digits().awaited() == ""
+    assert len(asked) == 2
 
 
 def test_downloads_for_a_root_that_cannot_be_written_go_to_the_cache(

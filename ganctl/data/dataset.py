@@ -52,6 +52,13 @@ class Dataset(ABC):
         """Where a class says several things at once (a shape, a colour): each -> the number of its value, by class."""
         return {}
 
+    def awaited(self) -> str:
+        """What `open` downloads first, by its title; empty where all is here. Raises UserError where it cannot be had.
+
+        Servers may be asked whether they are there; nothing is loaded from them.
+        """
+        return ""
+
     @abstractmethod
     def open(self, device: torch.device) -> "Table":
         """Everything ready to be dealt on `device`. Slow the first time (download, decode), then cached on disk."""

@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,11 +41,25 @@ class Originals:
         """Download what is missing, with a progress bar. Raises UserError where that cannot be done."""
         place = writable(roots(root)[0])
         for file in self.packed:
-            try:
+            with self.had(root):
                 fetch(place / file, downloads[file])
-            except (OSError, RuntimeError) as error:  # URLError is an OSError
-                raise self.absent(roots(root)[0], error) from None
         return place, self.packed
+
+    def demand_servers(self, root: str | None, downloads: Mapping[str, Download]) -> None:
+        """Raise UserError, as `fetch` would, where no server has what is missing; nothing is loaded."""
+        place = writable(roots(root)[0])
+        missing = [file for file in self.packed if not (place / file).is_file()]
+        with self.had(root):
+            for file in missing[:1]:  # the others lie beside it
+                from_any(downloads[file], ask)
+
+    @contextmanager
+    def had(self, root: str | None) -> Iterator[None]:
+        """Inside, what a server refuses becomes the sentence that says what to put where."""
+        try:
+            yield
+        except (OSError, RuntimeError) as error:  # URLError is an OSError
+            raise self.absent(roots(root)[0], error) from None
 
     def absent(self, place: Path, error: Exception) -> UserError:
         """What to put where."""
@@ -82,16 +96,32 @@ def fetch(file: Path, download: Download) -> None:
     from torchvision.datasets.utils import download_url
 
     missing = [folder for folder in file.parents if not folder.exists()]
+    try:
+        from_any(download, lambda url: download_url(url, str(file.parent), file.name, download.md5))
+    except (OSError, RuntimeError):
+        for folder in missing:  # that torchvision made; one with a file in it stays
+            with suppress(OSError):
+                folder.rmdir()
+        raise
+
+
+def ask(url: str) -> None:
+    """Open the address and read nothing. Raises OSError."""
+    from urllib.request import Request, urlopen
+
+    with urlopen(Request(url, headers={"User-Agent": "ganctl"})):
+        pass
+
+
+def from_any(download: Download, take: Callable[[str], None]) -> None:
+    """`take` an address, the next one where it fails by OSError or RuntimeError; raises the last of them."""
     last: Exception = RuntimeError("no server is known")
     for url in download.urls:
         try:
             with patience():
-                return download_url(url, str(file.parent), file.name, download.md5)
+                return take(url)
         except (OSError, RuntimeError) as error:
             last = error
-    for folder in missing:  # that torchvision made; one with a file in it stays
-        with suppress(OSError):
-            folder.rmdir()
     raise last
 
 

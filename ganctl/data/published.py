@@ -52,6 +52,12 @@ class Published(Dataset):
         whole = Description((self.channels, *self.size), len(self.names), self.counts[self.split], self.names)
         return self.selection.described(whole)
 
+    def awaited(self) -> str:
+        if self.originals.find(self.root):
+            return ""
+        self.originals.demand_servers(self.root, self.downloads())
+        return self.originals.title
+
     def open(self, device: torch.device) -> Table:
         place, files = self.originals.find(self.root) or self.originals.fetch(self.root, self.downloads())
         contents = digests([place / file for file in files])

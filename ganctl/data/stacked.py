@@ -31,6 +31,9 @@ class Stacked(Dataset):
         _, height, width = self.single().describe().shape
         return Description((3, height, width), CLASSES, self.count, tuple(f"{mode:03d}" for mode in range(CLASSES)))
 
+    def awaited(self) -> str:
+        return self.single().awaited()
+
     def open(self, device: torch.device) -> Table:
         digits = self.single().open(device)
         if not isinstance(digits, TensorTable):

@@ -4,7 +4,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -64,6 +64,7 @@ def sweep(overrides: Sequence[str], config_dirs: Sequence[str] = ()) -> Done:
     if mistakes:
         raise UserError(*mistakes)
     if is_true(dry_run):
+        demand_data(dict(zip(titles, settings, strict=True)))
         print("\n".join([f"{len(jobs)} runs, all checked:", *(f"  {each}" for each in titles)]))
         return Done(OK)
     folder = sweep_folder(name)
@@ -137,6 +138,21 @@ def checked(
                 found.setdefault(mistake, []).append(name)
     mistakes += [each if len(where) == len(jobs) else f"{each} (in {where[0]})" for each, where in found.items()]
     return settings
+
+
+def demand_data(runs: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raise UserError where runs, by their names, could not begin with their data; what they share is opened once."""
+    from ganctl.training.plan import rehearse
+
+    distinct = {repr([run[key] for key in ("dataset", "batch_size", "device")]): name for name, run in runs.items()}
+    mistakes: list[str] = []
+    for name in distinct.values():
+        try:
+            rehearse(dict(runs[name]))
+        except UserError as error:
+            mistakes += [each if len(distinct) == 1 else f"{each} (in {name})" for each in error.mistakes]
+    if mistakes:
+        raise UserError(*mistakes)
 
 
 def gpus_here() -> list[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from ganctl.config import confdir
 from ganctl.config.preparation import compose, prepare
@@ -12,6 +13,7 @@ from ganctl.nearest import hint, told
 from ganctl.sweeps.job import TRIAL
 from ganctl.sweeps.launch import (
     Done,
+    demand_data,
     forced,
     gpus_here,
     is_true,
@@ -52,12 +54,13 @@ def search(own: Sequence[str], hydras: Sequence[str], config_dirs: Sequence[str]
     known = score if score in NAMES else None
     fixed += evaluations(fixed, known)
     mistakes += mistakes_of_hydra(hydras, config_dirs)
-    mistakes += mistakes_of_corners(space, fixed, config_dirs, known)
+    corners = checked_corners(space, fixed, config_dirs, known, mistakes)
     if mistakes:
         raise UserError(*dict.fromkeys(mistakes))
     demand_optuna()
     wanted = Search(str(score), score in LOWER_IS_BETTER, count, space, fixed)
     if is_true(dry_run):
+        demand_data(corners)
         print("\n".join([f"a search for the best {NAMES[wanted.score]} in {count} trials:", *map(described, space)]))
         return Done(OK)
     folder = sweep_folder(name)
@@ -114,21 +117,22 @@ def evaluations(fixed: Sequence[str], score: str | None) -> list[str]:
     return added
 
 
-def mistakes_of_corners(
-    space: Sequence[Dimension], fixed: Sequence[str], config_dirs: Sequence[str], score: str | None
-) -> list[str]:
-    """What is wrong at the ends of each dimension, the others at their first value; the score must be given by all."""
+def checked_corners(
+    space: Sequence[Dimension], fixed: Sequence[str], config_dirs: Sequence[str], score: str | None, mistakes: list[str]
+) -> dict[str, dict[str, Any]]:
+    """The settings at the ends of each dimension, the others at their first value; all must give the score."""
     first = {each.key: each.corners()[0] for each in space}
     jobs = [list(first.values())]
     jobs += [[*(first | {each.key: word}).values()] for each in space for word in each.corners()[1:]]
-    found: dict[str, list[str]] = {}
+    settings, found = dict[str, dict[str, Any]](), dict[str, list[str]]()
     for job in jobs:
         try:
-            prepare(compose([*fixed, *job], config_dirs), score)
+            settings[" ".join(job)] = prepare(compose([*fixed, *job], config_dirs), score)
         except UserError as error:
             for mistake in error.mistakes:
                 found.setdefault(mistake, []).append(" ".join(job))
-    return [each if len(where) == len(jobs) else f"{each} (in {where[0]})" for each, where in found.items()]
+    mistakes += [each if len(where) == len(jobs) else f"{each} (in {where[0]})" for each, where in found.items()]
+    return settings
 
 
 def described(each: Dimension) -> str:

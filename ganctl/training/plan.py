@@ -1,4 +1,4 @@
-"""What `dry_run=true` prints: the checked config, parameters, stages, memory and device. Nothing is trained."""
+"""What `dry_run=true` prints: the checked config, parameters, stages, memory, device and data. Nothing is trained."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,36 +8,50 @@ import torch
 from torch import Tensor, nn
 
 from ganctl.building.weightless import weightless
+from ganctl.data.dataset import Dataset
 from ganctl.devices import place, precision_of
 from ganctl.games.game import Clock, Game
 from ganctl.networks.interfaces import Network
 from ganctl.training import parts
+from ganctl.training.session import Stage, set_up
 
 COPIES = 4  # of a trained parameter: itself, its gradient, and Adam's two moments
 BYTES = 4  # of an fp32 number
 
 
 def plan(settings: dict[str, Any]) -> str:
-    """The plan of a training, in words."""
+    """The plan of a training, in words. Raises UserError as the training would: the data is opened, if it is here."""
     import yaml
 
+    awaited, stage = rehearse(settings)
     with weightless():
         game = parts.game_of(settings)
-    placement = place(settings["device"])
+    placement = stage.placement if stage else place(settings["device"])
     precision = precision_of(settings["precision"], placement)
+    count = len(stage.table) if stage else settings["description"]["count"]
     blocks = [
         yaml.safe_dump(settings, sort_keys=False).rstrip(),
         "\n".join(network_lines(game)),
-        memory_line(game, settings),
+        memory_line(game, stage.dataset if stage else parts.dataset_of(settings), settings),
         f"device     {placement.accelerator} ({placement.reason}), precision {precision}",
-        data_line(settings["description"]["count"], settings["images"]),
+        data_line(count, settings["images"], awaited),
     ]
     return "\n\n".join(blocks)
 
 
-def data_line(count: int, images: int) -> str:
-    """How often each picture will be seen."""
-    return f"data       {count:,} images, each seen {images / count:.1f} times"
+def rehearse(settings: dict[str, Any]) -> tuple[str, Stage | None]:
+    """What a training would download first, and where there is no such thing, all that it would begin with.
+
+    Raises UserError where it could not begin.
+    """
+    awaited = parts.dataset_of(settings).awaited()
+    return awaited, None if awaited else set_up(settings)
+
+
+def data_line(count: int, images: int, awaited: str) -> str:
+    """How often each picture will be seen; awaited: what is to be downloaded before that."""
+    words = f"data       {count:,} images, each seen {images / count:.1f} times"
+    return f"{words}; {awaited} is not here yet, and the first training downloads it" if awaited else words
 
 
 def network_lines(game: Game) -> Iterator[str]:
@@ -52,12 +66,12 @@ def network_lines(game: Game) -> Iterator[str]:
             yield " " * 15 + module.remark()
 
 
-def memory_line(game: Game, settings: dict[str, Any]) -> str:
+def memory_line(game: Game, dataset: Dataset, settings: dict[str, Any]) -> str:
     """An estimate: weights with optimizer and average, and what one round keeps for its backward passes in fp32."""
     weights = sum(parameter.numel() for parameter in game.parameters()) * BYTES * COPIES
     average = sum(parameters_of(getattr(game, name)) for name in game.averaged()) * BYTES
     words = f"memory     about {size(weights + average)} for weights, optimizers and average"
-    activations = kept_for_backward(game, settings)
+    activations = kept_for_backward(game, dataset, settings["batch_size"])
     return words + ("" if activations is None else f", {size(activations)} for a batch of {settings['batch_size']}")
 
 
@@ -66,13 +80,12 @@ def parameters_of(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def kept_for_backward(game: Game, settings: dict[str, Any]) -> int | None:
+def kept_for_backward(game: Game, dataset: Dataset, batch_size: int) -> int | None:
     """Bytes that the round's graphs keep, counted on the meta device; None where the game takes other batches."""
     with counting() as kept:
         try:
-            dataset = parts.dataset_of(settings)
             with torch.device("meta"):
-                batch = dataset.blank(settings["batch_size"])
+                batch = dataset.blank(batch_size)
             turns = game.turns()
             round = game.deal(batch, frozenset(turn.name for turn in turns), Clock(0, 0))
             for turn in turns:

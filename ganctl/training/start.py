@@ -53,10 +53,11 @@ def demand_more(run: Run, settings: Config, seen: int) -> None:
 
 
 def dry_run(settings: Config) -> None:
-    """Print what would be trained."""
+    """Print what would be trained. Raises UserError for what a training could not begin with."""
     from ganctl.training.plan import plan
 
-    print(plan(settings))
+    with prepared_cpu(settings["trainer"]["threads"]):
+        print(plan(settings))
 
 
 def play_together(settings: Config, stage: Stage, run: Run, resuming: bool, callbacks: Sequence[pl.Callback]) -> Config:
