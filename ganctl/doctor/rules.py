@@ -58,7 +58,7 @@ def too_early(view: View) -> Verdict | None:
 
 def explosion(view: View) -> Verdict | None:
     """Against their own past: healthy recipes differ a hundredfold from each other."""
-    for turn, times in view.growth_of_gradients(since_the_first=view.stuck).items():
+    for turn, times in view.growth_of_gradients(since_the_first=view.above("gap", at.BAD_GAP)).items():
         if times > at.EXPLODED:
             words = (
                 f"The gradient of the {turn} is {times:,.0f} times its past (normal: up to {at.EXPLODED:.0f} times)."
