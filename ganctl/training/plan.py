@@ -8,8 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from ganctl.building.weightless import weightless
+from ganctl.config.schema import quantity
+from ganctl.data.batch import Tensors
 from ganctl.devices import place, precision_of
-from ganctl.games.game import Clock, Game
+from ganctl.games.game import Clock, Game, Outcome, Turn
 from ganctl.networks.interfaces import Network
 from ganctl.training import parts
 
@@ -57,8 +59,10 @@ def memory_line(game: Game, settings: dict[str, Any]) -> str:
     weights = sum(parameter.numel() for parameter in game.parameters()) * BYTES * COPIES
     average = sum(parameters_of(getattr(game, name)) for name in game.averaged()) * BYTES
     words = f"memory     about {size(weights + average)} for weights, optimizers and average"
-    activations = kept_for_backward(game, settings)
-    return words + ("" if activations is None else f", {size(activations)} for a batch of {settings['batch_size']}")
+    images, batch_size = quantity(settings["images"]), settings["batch_size"]
+    batch_size = game.batch_size(images, batch_size)
+    activations = kept_for_backward(game, settings, images, batch_size)
+    return words + ("" if activations is None else f", {size(activations)} for a batch of {batch_size}")
 
 
 def parameters_of(module: nn.Module) -> int:
@@ -66,20 +70,33 @@ def parameters_of(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def kept_for_backward(game: Game, settings: dict[str, Any]) -> int | None:
-    """Bytes that the round's graphs keep, counted on the meta device; None where the game takes other batches."""
+def kept_for_backward(game: Game, settings: dict[str, Any], images: int, batch_size: int) -> int | None:
+    """Bytes that the graphs of a round keep, after so many images (a growing model is at its largest at the end).
+
+    Counted on the meta device; None for a part of one's own that looks at values, which are not there.
+    """
+    clock = Clock(images, rounds=0)  # every lazy penalty is due
     with counting() as kept:
         try:
-            dataset = parts.dataset_of(settings)
-            with torch.device("meta"):
-                batch = dataset.blank(settings["batch_size"])
-            turns = game.turns()
-            round = game.deal(batch, frozenset(turn.name for turn in turns), Clock(0, 0))
-            for turn in turns:
-                turn.loss(round)
-        except (NotImplementedError, RuntimeError, AttributeError):
+            rehearse(game, blank(settings, batch_size), clock)
+        except (NotImplementedError, RuntimeError):
             return None
     return sum(kept.values())
+
+
+def blank(settings: dict[str, Any], batch_size: int) -> Tensors:
+    """A batch of the run's dataset on the meta device."""
+    dataset = parts.dataset_of(settings)
+    with torch.device("meta"):
+        return dataset.blank(batch_size)
+
+
+def rehearse(game: Game, batch: Tensors, clock: Clock) -> list[tuple[Turn, Outcome]]:
+    """A round in which everybody plays and nobody moves: each turn with what it found."""
+    turns = game.turns()
+    game.advance(clock)
+    round = game.deal(batch, frozenset(turn.name for turn in turns), clock)
+    return [(turn, turn.loss(round)) for turn in turns]
 
 
 @contextmanager
