@@ -36,10 +36,10 @@ format: $(READY) ## put the code into the agreed form
 	$(BIN)/ruff check --fix $(CHECKED)
 	$(BIN)/ruff format $(CHECKED)
 
-smoke: $(READY) ## every model with every loss that makes sense, a few rounds each (minutes)
-	$(BIN)/python -m pytest -m slow tests/test_every_model.py
+smoke: $(READY) ## every model with every loss that makes sense, at every size, with 1 to 4 channels, paper sizes too (minutes)
+	$(BIN)/python -m pytest -m slow tests/test_every_model.py tests/test_any_size.py tests/test_presets.py
 
-soak: $(READY) ## at least 100 kills at random moments: nothing lost, bit-equal ends (about ten minutes)
+soak: $(READY) ## at least 100 kills at random moments, of paper-size models made narrow too: nothing lost, bit-equal ends (a quarter of an hour)
 	$(BIN)/python -m pytest -m slow tests/test_exact_resume.py
 
 speed: $(READY) ## images per second against a plain and a lean loop, side by side

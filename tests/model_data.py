@@ -13,6 +13,19 @@ NAMED = re.compile(r"^# ganctl train .*\bdataset=(\w+)", re.MULTILINE)
 # paper-size forms of the same classes, too large for most tests: stylegan2_1024, biggan_cifar10, srgan_paper
 PRESET = re.compile(r"_(?:(?:ffhq|celeba|imagenet)?(\d+|cifar10)|paper)$")
 
+OPTIONS = sorted(path.stem for path in (CONF / "model").glob("*.yaml"))
+MODELS = [name for name in OPTIONS if not PRESET.search(name)]
+PRESETS = [name for name in OPTIONS if PRESET.search(name)]
+SIDES = {"cifar10": 32, None: 96}  # of presets whose name says it otherwise
+
+
+def own_side(model: str) -> int:
+    """Pixels of a side: what a preset's name says, 32 for the small forms."""
+    found = PRESET.search(model)
+    if found is None:
+        return 32
+    return int(found[1]) if found[1] and found[1].isdigit() else SIDES[found[1]]
+
 
 def stand_in(model: str) -> str:
     """The option of the group `dataset`."""

@@ -1,18 +1,14 @@
 """Every conf/model/*.yaml plays at any size and with one to four channels, forward and backward."""
 
-from pathlib import Path
-
 import pytest
 import torch
-from model_data import PRESET, fitting, overrides
+from model_data import MODELS, fitting, overrides
 
 from ganctl.config.preparation import compose, prepare
 from ganctl.data.stream import Stream
 from ganctl.games.game import Clock
 from ganctl.training.parts import dataset_of, game_of
 
-CONF = Path(__file__).resolve().parents[1] / "conf"
-MODELS = sorted(path.stem for path in (CONF / "model").glob("*.yaml") if not PRESET.search(path.stem))
 SIZES = [(28, 28), (32, 32), (64, 64), (100, 100), (96, 32)]
 
 

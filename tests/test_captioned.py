@@ -112,21 +112,26 @@ def test_a_batch_of_one_caption_has_no_wrong_pairs():
 
 def test_only_captions_with_another_are_mismatched():
     """Rows 0 and 1 say the same; the next row that differs is 2 for both; from 2 on it is row 0 again."""
-    others, found = mismatched(as_bytes(["A red", "a RED", "blue"]))
-    assert others.tolist() == [2, 2, 0]
-    assert found.tolist() == [True, True, True]
-    assert mismatched(as_bytes(["x", "x"]))[1].tolist() == [False, False]
+    own, other = mismatched(as_bytes(["A red", "a RED", "blue"]))
+    assert own.tolist() == [0, 1, 2]
+    assert other.tolist() == [2, 2, 0]
+    assert [rows.tolist() for rows in mismatched(as_bytes(["x", "x"]))] == [[], []]
+
+
+def test_without_values_every_caption_has_another():
+    assert [rows.shape for rows in mismatched(torch.zeros(5, 3, dtype=torch.int64, device="meta"))] == [(5,), (5,)]
+    assert [rows.shape for rows in mismatched(torch.zeros(1, 3, dtype=torch.int64, device="meta"))] == [(0,), (0,)]
 
 
 def test_the_wrong_caption_is_the_one_that_shares_most_words():
     """The blue triangle shares one word with the first, the red triangle two; of two alike the next row counts."""
-    others, _ = mismatched(as_bytes(["a red circle", "a blue triangle", "a Red triangle", "no square"]))
-    assert others.tolist() == [2, 2, 0, 0]
+    _, other = mismatched(as_bytes(["a red circle", "a blue triangle", "a Red triangle", "no square"]))
+    assert other.tolist() == [2, 2, 0, 0]
 
 
 def test_mismatched_captions_are_spread_over_the_batch():
-    others, _ = mismatched(as_bytes(["a", "b", "c", "d"]))
-    assert others.tolist() == [1, 2, 3, 0]
+    _, other = mismatched(as_bytes(["a", "b", "c", "d"]))
+    assert other.tolist() == [1, 2, 3, 0]
 
 
 def test_the_first_of_each_caption_stands_for_all():

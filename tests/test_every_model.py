@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 import pytorch_lightning as pl
 import torch
-from model_data import PRESET, overrides, without_weights
+from model_data import MODELS, overrides
 from torch import Tensor
 
 from ganctl.building.build import build
+from ganctl.building.weightless import weightless
 from ganctl.config.preparation import compose, prepare
 from ganctl.data.batch import Tensors
 from ganctl.data.dataset import Table
@@ -25,10 +26,10 @@ from ganctl.games.game import Game, Generative, Turn, Wish
 from ganctl.module import GameModule
 from ganctl.networks.interfaces import Growing
 from ganctl.training.parts import dataset_of, game_of, module_of
+from ganctl.training.plan import kept_for_backward
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 BATCH, SIDE, CLASSES = 8, 16, 3
-SIDES = {"cifar10": 32, None: 96}  # of presets whose name says it otherwise
 LATE = 10**9  # images: every schedule is at its end
 GROWTH = [1000 * 2**power for power in range(15)]  # images: some in every stage of a growing model
 REMEDY = re.compile(r"set |choose |take |leave |give |must ")
@@ -38,12 +39,8 @@ def options(group: str) -> list[str]:
     return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
 
 
-MODELS = [name for name in options("model") if not PRESET.search(name)]
-PRESETS = [name for name in options("model") if PRESET.search(name)]
-
-
-def settings_of(model: str, *others: str, side: int = SIDE, channels: int = 1) -> dict[str, Any]:
-    data = overrides(model, [channels, side, side], CLASSES)
+def settings_of(model: str, *others: str) -> dict[str, Any]:
+    data = overrides(model, [1, SIDE, SIDE], CLASSES)
     return prepare(compose([f"model={model}", *data, f"batch_size={BATCH}", *others]))
 
 
@@ -112,6 +109,13 @@ def watched(settings: dict[str, Any], game: Game) -> Watched:
     return Watched(game, plain.makers, average, plain.every, plain.schedules, plain.clip)
 
 
+def counted(settings: dict[str, Any]) -> int | None:
+    """Bytes of a round, as `dry_run=true` counts them."""
+    with weightless():
+        game = game_of(settings)
+    return kept_for_backward(game, dataset_of(settings), settings["images"], BATCH)
+
+
 def check_picture(picture: Tensor, shape: list[int], least: int) -> None:
     assert picture.shape[0] >= least
     assert list(picture.shape[1:]) == shape
@@ -121,8 +125,12 @@ def check_picture(picture: Tensor, shape: list[int], least: int) -> None:
 
 @pytest.mark.parametrize("model", MODELS)
 def test_plays(model: str) -> None:
-    """Its own loss: every turn plays, every player's parameter receives a gradient, samples are as promised."""
+    """Its own loss: every turn plays, every player's parameter receives a gradient, samples are as promised.
+
+    And `dry_run=true` tells how much memory a round keeps, however the model is dealt its batches.
+    """
     settings = settings_of(model)
+    assert counted(settings)
     module, table = play(settings, [0, LATE])
     game, shape = module.game, settings["dataset"]["shape"]
     assert set(module.played) == {turn.name for turn in game.turns()}
@@ -137,15 +145,6 @@ def test_plays(model: str) -> None:
         if isinstance(game, Generative):
             wish = Wish(5)
             check_picture(game.paint(game.request(wish, torch.Generator().manual_seed(0))), shape, least=5)
-
-
-@pytest.mark.parametrize("model", PRESETS)
-def test_preset_builds(model: str) -> None:
-    """A paper's size is composed and checked, and the check builds it without memory."""
-    size = PRESET.search(model)[1]  # type: ignore[index]
-    side = int(size) if size and size.isdigit() else SIDES[size]
-    settings = settings_of(model, *without_weights(model), side=side, channels=3)
-    assert settings["choices"]["model"] == model
 
 
 def plays_or_is_refused(*choice: str) -> None:

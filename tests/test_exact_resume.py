@@ -9,33 +9,52 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytorch_lightning as pl
 import torch.utils.tensorboard  # noqa: F401 - once, here, not in every child
-from model_data import PRESET, overrides
+from model_data import MODELS, PRESETS, overrides, without_weights
+from omegaconf import OmegaConf
 
 from ganctl.config.preparation import compose, prepare, recheck
 from ganctl.runs import checkpoint, store
 from ganctl.runs.content import fingerprint
 from ganctl.training import start
 
-CONF = Path(__file__).resolve().parents[1] / "conf"
-MODELS = sorted(path.stem for path in (CONF / "model").glob("*.yaml") if not PRESET.search(path.stem))
 BATCH, ROUNDS = 8, 26
 COUNT = 60  # pictures: epochs end in the middle of batches
 LARGE = 1_000_000_000
 
 
-def settings_of(model: str, *others: str) -> dict[str, Any]:
-    data = overrides(model, [1, 16, 16], count=COUNT)
+NARROW = {
+    "width": 8, "max_width": 8, "critic_width": 8, "own_width": 8, "group_size": 4, "buckets": 64,
+    "stable_images": 32, "fade_images": 32, "batch_sizes": "null",
+}  # fmt: skip
+
+
+def settings_of(model: str, *others: str, side: int = 16) -> dict[str, Any]:
+    data = overrides(model, [1, side, side], count=COUNT)
     length = [f"images={BATCH * ROUNDS}", f"batch_size={BATCH}", "checkpoint_every=64", "sample_every=128", "keep=2"]
     fixed = ["device=cpu", "trainer.threads=1", "trainer.log_every=3", "trainer.preview=4", "trainer.stretch=0"]
     words = [f"model={model}", *data, *length, *fixed, *others]
     return prepare(compose([f"{key}={value}" for key, value in dict(word.split("=", 1) for word in words).items()]))
+
+
+def narrowed(model: str) -> list[str]:
+    """What makes a model's networks narrow and grow soon, wherever its YAML says how wide they are, or when."""
+    tree = OmegaConf.to_container(compose([f"model={model}", *overrides(model, [1, 32, 32])]).tree)
+    return list(narrower(tree["model"], "model"))  # type: ignore[index,call-overload]
+
+
+def narrower(node: Any, path: str) -> Iterator[str]:
+    """The same of a part of the config, its interpolations unresolved."""
+    for key, value in node.items() if isinstance(node, dict) else ():
+        if key in NARROW and not str(value).startswith("${"):
+            yield f"{path}.{key}={NARROW[key]}"
+        yield from narrower(value, f"{path}.{key}")
 
 
 def forked(work: Callable[[], Any], log: Path) -> int:
@@ -112,6 +131,18 @@ def test_killed_and_resumed_ends_bit_for_bit_the_same(model: str, tmp_path: Path
     assert outcome(tmp_path / "killed") == outcome(tmp_path / "whole"), f"killed after rounds {kills}"
     pictures = [sorted((tmp_path / name / "samples").glob("0*.png")) for name in ("whole", "killed")]
     assert [p.read_bytes() for p in pictures[0]] == [p.read_bytes() for p in pictures[1]]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", PRESETS)
+def test_presets_too_with_narrow_networks(model: str, tmp_path: Path) -> None:
+    """The paper's depth, rates and schedules, at 32 pixels and a few channels, so that a CPU can play them."""
+    words = [*without_weights(model), *narrowed(model)]
+    chance = random.Random(model)
+    kills = sorted({chance.randint(5, 12), chance.randint(13, ROUNDS - 1)})
+    train_through(settings_of(model, *words, "trainer.stretch=60", side=32), tmp_path / "whole", [])
+    train_through(settings_of(model, *words, side=32), tmp_path / "killed", kills)
+    assert outcome(tmp_path / "killed") == outcome(tmp_path / "whole"), f"killed after rounds {kills}"
 
 
 def test_adaptive_augmentation_and_lazy_penalties_resume_exactly(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1] / "ganctl"
-METHOD = ("games", "losses", "networks", "schedules.py", "ema.py")
+METHOD = ("games", "losses", "networks", "schedules.py", "precision.py", "ema.py")
 FRAMEWORKS = {
     "pytorch_lightning",
     "lightning",
@@ -17,12 +17,13 @@ FRAMEWORKS = {
     "torch_fidelity",
 }
 MAY_USE = {  # part of the method -> parts of ganctl that it may import
-    "losses": {"losses", "schedules", "networks.interfaces"},
-    "networks": {"networks", "schedules", "colour", "text"},
+    "losses": {"losses", "schedules", "precision", "networks.interfaces"},
+    "networks": {"networks", "schedules", "precision", "colour", "text"},
     "games": {
         "games",
         "losses",
         "schedules",
+        "precision",
         "text",
         "data.batch",
         "networks.interfaces",

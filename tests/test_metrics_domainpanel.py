@@ -16,10 +16,13 @@ from ganctl.data.dataset import Description, Table, TensorTable
 from ganctl.data.unpaired import UnpairedTable
 from ganctl.errors import NotFinite, UserError
 from ganctl.games.game import Task
+from ganctl.metrics import classifier
 from ganctl.metrics.domainpanel import DomainPanel
 from ganctl.metrics.evaluation import read
 from ganctl.metrics.extractors import Extractor, Features
+from ganctl.metrics.reals import Reals
 from ganctl.metrics.routes import labelled_by_route, routes_of
+from ganctl.pictures import save_picture
 from ganctl.training import start
 
 CPU = torch.device("cpu")
@@ -72,7 +75,7 @@ FACTS = Description((3, 16, 16), 0, 50)
 
 
 def panel(table: Table, game: Any, facts: Description = FACTS, metrics: tuple[str, ...] = ("fd", "conditional")) -> Any:
-    return DomainPanel(routes_of(game, table, facts, "two"), "two", metrics, Eye(), Eye())
+    return DomainPanel(routes_of(game, table, facts, "two"), "two", metrics, Eye(), [Eye()])
 
 
 def values(found: Any) -> dict[str, tuple[float, float | None]]:
@@ -116,6 +119,86 @@ def test_into_classes() -> None:
     assert found.score("fd").value == pytest.approx(0, abs=1e-3)
     assert found.score("fd/light").floor == pytest.approx(7200, rel=1e-4)
     assert found.score("fd/light").name == "FD-eye: light"
+
+
+class Channel(Extractor):
+    """Class 1 where one channel is brighter than 100."""
+
+    name, feature_size, classes, resizer = "channel", 1, 2, "none"
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number, self.identity = number, f"channel{number}"
+
+    def forward(self, pixels: Tensor) -> Features:
+        mean = pixels.float().mean((2, 3))[:, self.number, None]
+        return Features(mean, torch.cat((100 - mean, mean - 100), 1))
+
+
+class Painter(InClasses):
+    """Knows light and -warm, never makes anything dark, and makes only light pictures warm."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.told: list[Tensor] = []
+
+    def translate(self, image: Tensor, task: Task) -> Tensor:
+        self.told.append(task.target[0])
+        image = image.clone()
+        if task.target[0, 1] == 1:
+            image[:, 0] = 0.5
+        if task.target[0, 2] == 0:
+            image[:, 1] = -0.5
+        if task.target[0, 2] == 1:
+            image[image[:, 0, 0, 0] > 0, 1] = 0.5
+        return image
+
+
+COLUMNS = Description((3, 16, 16), 3, 80, ("dark", "light", "warm"), attributes=True, groups=(2, 1))
+
+
+def table_of_columns() -> TensorTable:
+    """Every combination of dark or light (first channel 40 or 160) and warm or not (second channel) 20 times."""
+    light, warm = torch.arange(80) % 2, torch.arange(80) // 2 % 2
+    images = torch.full((80, 3, 16, 16), 40, dtype=torch.uint8)
+    images[light == 1, 0] = 160
+    images[warm == 1, 1] = 160
+    return TensorTable(images, torch.stack((1 - light, light, warm), 1).float(), CPU)
+
+
+def test_to_each_attribute_of_a_table_by_hand() -> None:
+    """40 lack each; to dark 0 of 40 come, to light and -warm all, to warm the 20 that are light; the mean is 5/8."""
+    routes = routes_of(Painter(), table_of_columns(), COLUMNS, "table")
+    assert [(route.name, route.column, route.number) for route in routes] == [
+        ("dark", 0, 0),
+        ("light", 0, 1),
+        ("-warm", 1, 0),
+        ("warm", 1, 1),
+    ]
+    assert {(len(route.rows), len(route.domain_rows)) for route in routes} == {(40, 40)}
+    game = Painter()
+    judge = DomainPanel(routes, "table", ("conditional",), Eye(), [Channel(0), Channel(1)])
+    found = judge.evaluate(game, 0)
+    shares = {"": 5 / 8, "/dark": 0.0, "/light": 1.0, "/-warm": 1.0, "/warm": 0.5}
+    assert values(found) == {f"conditional{way}": (share, 0.0) for way, share in shares.items()}
+    assert [score.contract.extractor_id for score in found.scores] == [
+        "channel0 channel1",
+        *["channel0"] * 2,
+        *["channel1"] * 2,
+    ]
+    told = torch.stack(list(dict.fromkeys(game.told))).nan_to_num(-1).unique(dim=0).tolist()
+    assert sorted(told) == [[-1, -1, 0], [-1, -1, 1], [0, 1, -1], [1, 0, -1]]  # -1: as the picture has it
+
+
+def test_a_column_that_nothing_could_learn_is_left_out_of_the_mean() -> None:
+    routes = routes_of(Painter(), table_of_columns(), COLUMNS, "table")
+    found = DomainPanel(routes, "table", ("conditional",), Eye(), [None, Channel(1)]).evaluate(Painter(), 0)
+    assert values(found) == {
+        "conditional": (0.75, 0.0),
+        "conditional/-warm": (1.0, 0.0),
+        "conditional/warm": (0.5, 0.0),
+    }
+    assert found.score("conditional").contract.extractor_id == "channel1"
 
 
 def test_of_many_ways_the_distances_are_told_as_their_mean() -> None:
@@ -166,7 +249,7 @@ def test_refused_in_words() -> None:
     with pytest.raises(UserError, match="without labels"):
         routes_of(InClasses(1), TensorTable(pictures(40, 0), None, CPU), FACTS, "none")
     with pytest.raises(UserError, match="n: 7 samples; kd needs 40 here"):
-        DomainPanel(routes_of(Lighter(1), unpaired(), FACTS, "two", 7), "two", ["kd"], Eye(), None)
+        DomainPanel(routes_of(Lighter(1), unpaired(), FACTS, "two", 7), "two", ["kd"], Eye(), [None])
 
 
 def test_while_training_and_by_command(
@@ -189,3 +272,32 @@ def test_while_training_and_by_command(
     assert (tmp_path / "first" / "evaluation" / "translated-000000008.png").is_file()
     assert cli.main(["evaluate", "run=first", "metrics=psnr", "device=cpu"]) == 2
     assert "metrics: no metric 'psnr' here; there are fd, kd, conditional" in capsys.readouterr().err
+
+
+def test_a_table_of_attributes_is_scored_while_training_and_by_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """StarGAN on two columns, each with a classifier of its own; of four ways the distances are told, too."""
+    monkeypatch.setenv("GANCTL_OUTPUTS", str(tmp_path / "outputs"))
+    monkeypatch.setattr(classifier, "STEPS", (40, 40))
+    table = table_of_columns()
+    images, _ = Reals("table", "all", COLUMNS, table).look(torch.arange(80))
+    lines = ["file,tone,warm"]
+    for number, (image, label) in enumerate(zip(images, table.labels, strict=True)):
+        save_picture(image.permute(1, 2, 0).numpy(), tmp_path / "set" / f"{number}.png")
+        lines.append(f"{number}.png,{'light' if label[1] else 'dark'},{int(label[2])}")
+    (tmp_path / "set" / "attributes.csv").write_text("\n".join(lines))
+    words = ["model=stargan", "model.width=4", "model.blocks=1", "dataset=attributes", "dataset.size=16", "images=8"]
+    quick = ["batch_size=4", "device=cpu", "precision=32", "trainer.preview=2", "sample_every=null", "name=first"]
+    start.train(prepare(compose([*words, *quick, f"dataset.root={tmp_path / 'set'}", "evaluate_every=8"])))
+    (while_training,) = read(tmp_path / "outputs" / "first" / "evaluations.jsonl")
+    ways = ["dark", "light", "-warm", "warm"]
+    assert [score.key for score in while_training.scores if score.key.startswith("conditional/")] == [
+        f"conditional/{way}" for way in ways
+    ]
+    assert while_training.score("conditional").floor == pytest.approx(0, abs=0.05)  # type: ignore[union-attr]
+    capsys.readouterr()
+    assert cli.main(["evaluate", "run=first", "metrics=conditional", "device=cpu"]) == 0
+    assert "conditional accuracy: -warm" in capsys.readouterr().out
+    assert cli.main(["evaluate", "run=first", "extractor=classifier", "device=cpu"]) == 2
+    assert "extractor: each column of attributes has a classifier of its own" in capsys.readouterr().err

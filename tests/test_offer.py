@@ -5,11 +5,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from translating_games import Shift
 
 from ganctl import cli
 from ganctl.config.preparation import compose, prepare
-from ganctl.data.batch import Images
 from ganctl.data.dataset import Dataset, Description, Table
 from ganctl.errors import UserError
 from ganctl.games.game import Game
@@ -104,11 +102,6 @@ def test_it_is_told_with_the_other_mistakes_and_nothing_is_made(
 
 
 def test_data_that_has_no_scores() -> None:
-    """StarGAN on combinations of attributes."""
-
-    class Into(Shift):
-        batches = Images
-
     class Several(Dataset):
         def describe(self) -> Description:
             return Description((3, 16, 16), 2, 40, ("hat", "coat"), attributes=True)
@@ -116,8 +109,6 @@ def test_data_that_has_no_scores() -> None:
         def open(self, device: torch.device) -> Table:
             raise NotImplementedError
 
-    with pytest.raises(UserError, match="this model's targets are combinations of attributes"):
-        offer(Into(0), Several())
     with pytest.raises(UserError, match="Silent has neither noise to draw from nor pairs to compare"):
         offer(Silent(), Several())
 

@@ -10,7 +10,7 @@ from torch.overrides import TorchFunctionMode
 
 
 class SizesAlone(TorchFunctionMode):
-    """Passes over vectors brought to unit length: spectral norm begins with 30 of them a layer, each slow on meta."""
+    """Passes over spectral norm's beginning, 30 products and vectors of unit length a layer, each slow on meta."""
 
     def __torch_function__(
         self, function: Callable[..., Any], types: Sequence[type], args: tuple[Any, ...] = (), kwargs: Any = None
@@ -18,6 +18,8 @@ class SizesAlone(TorchFunctionMode):
         if function is normalize:
             out = (kwargs or {}).get("out")
             return args[0] if out is None else out
+        if function is torch.mv:
+            return args[0].new_empty(len(args[0]))
         return function(*args, **(kwargs or {}))
 
 

@@ -8,10 +8,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ganctl.data.batch import Images, Pairs, Tensors
+from ganctl.data.batch import Captioned, Images, Pairs, Tensors
 
 SMALL_BYTES = 2 * 2**30  # sets up to this size live on the training device
 LARGEST_SIDE = 4096
+CAPTION = 64  # bytes of a blank one
 
 
 @dataclass(frozen=True)
@@ -67,9 +68,12 @@ class Dataset(ABC):
         """A batch of `count` zeros on PyTorch's default device, to measure what a batch of this set costs."""
         facts = self.describe()
         image = torch.zeros(count, *facts.shape)
+        label = torch.zeros(count, dtype=torch.int64) if facts.classes else None
         if self.batches is Pairs:
             return Pairs(torch.zeros(count, *(facts.source or facts.shape)), image)
-        return Images(image, torch.zeros(count, dtype=torch.int64) if facts.classes else None)
+        if self.batches is Captioned:
+            return Captioned(image, label, caption=torch.zeros(count, CAPTION, dtype=torch.int64))
+        return Images(image, label)
 
 
 class Table(ABC):

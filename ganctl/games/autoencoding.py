@@ -10,8 +10,8 @@ from ganctl.games.coding import Coding
 from ganctl.games.game import Clock, Outcome, Turn
 from ganctl.games.prior import Gaussian, Prior
 from ganctl.losses.likelihood import Likelihood, divergence
-from ganctl.losses.regularizers import full_precision
 from ganctl.networks.interfaces import Encoder, Generator
+from ganctl.precision import full_precision
 from ganctl.schedules import Schedule, value_at
 
 MEMORY = 10_000  # latest codes that the plain autoencoder's prior is fitted to, about

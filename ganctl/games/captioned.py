@@ -14,9 +14,10 @@ from ganctl.games.game import Clock, Generative, Outcome, Turn, Wish
 from ganctl.games.matching import distinct, mismatched
 from ganctl.games.prior import Gaussian
 from ganctl.losses.adversarial import AdversarialLoss
-from ganctl.losses.regularizers import Regularizer, full_precision
+from ganctl.losses.regularizers import Regularizer
 from ganctl.networks.augment import Augment
 from ganctl.networks.interfaces import CaptionPainter, Discriminator, Painting, TextEncoder
+from ganctl.precision import full_precision
 from ganctl.text import as_bytes, as_texts
 
 REMEMBERED, LONGEST = 64, 256  # captions that a game keeps of its latest batch, and their bytes
@@ -141,15 +142,15 @@ class CaptionedGame(Generative):
             critique = self.contest.critique(round.real, round.fake.image, round.clock, needs_gradient, text)
             self.augment.observe(critique.real_score.detach())
             real, fake = critique.real_score, critique.fake_score
-            others, found = mismatched(round.caption)
-            wrong = self.discriminator.score(critique.real_features[found], text[others[found]])
+            own, other = mismatched(round.caption)
+            wrong = self.discriminator.score(critique.real_features[own], text[other])
             loss = self.adversarial.discriminator(real, fake)
             if len(wrong):
-                loss = (loss + self.adversarial.discriminator(real[found], wrong)) / 2
+                loss = (loss + self.adversarial.discriminator(real[own], wrong)) / 2
             terms = {"adversarial": loss, **{type(penalty).__name__: penalty(critique) for penalty in due}}
         watched = {"real": real.detach().mean(), "fake": fake.detach().mean()}
         if len(wrong):
-            watched |= {"wrong": wrong.detach().mean(), "matches": (real[found] > wrong).float().mean()}
+            watched |= {"wrong": wrong.detach().mean(), "matches": (real[own] > wrong).float().mean()}
         watched["wins"] = (real > fake).float().mean()
         return Outcome(terms, watched | self.augment.watched())
 

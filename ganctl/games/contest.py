@@ -8,9 +8,10 @@ from torch import Tensor, nn
 
 from ganctl.games.game import Clock, Outcome
 from ganctl.losses.adversarial import AdversarialLoss
-from ganctl.losses.regularizers import Critique, Regularizer, full_precision
+from ganctl.losses.regularizers import Critique, Regularizer
 from ganctl.networks.augment import Augment
 from ganctl.networks.interfaces import Constrained, Discriminator
+from ganctl.precision import full_precision
 
 Heads = Callable[[Critique], Mapping[str, Tensor]]
 

@@ -1,7 +1,7 @@
 """Which captions of a batch say the same, and which do not."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -10,16 +10,30 @@ from ganctl.text import as_texts, folded
 
 
 def mismatched(caption: Tensor) -> tuple[Tensor, Tensor]:
-    """For each caption [B, L] another row of the batch that says something else: (rows [B], where there is one [B]).
+    """Rows of captions [B, L] beside which others of the batch say something else, and one of those: both [R], R <= B.
 
     Of the rows that differ in more than capitals, the one that shares the most words; of equals the next, counted from
     its own. A row drawn at random nearly always differs in what is easiest to see, say the colour, and then nothing
     ever asks for the shape.
     """
-    words = [Counter(text.split()) for text in as_texts(folded(caption))]
-    rows = [nearest(words, row) for row in range(len(words))]
-    found = torch.tensor([row is not None for row in rows], device=caption.device)
-    return torch.tensor([row or 0 for row in rows], device=caption.device), found
+    pairs = list(others(caption))
+    own, other = ([pair[side] for pair in pairs] for side in (0, 1))
+    return index(own, caption.device), index(other, caption.device)
+
+
+def others(caption: Tensor) -> Iterator[tuple[int, int]]:
+    """Pairs of a row and the nearest other one; on the meta device, where nobody can read, all differ alike."""
+    count = len(caption)
+    words = [] if caption.is_meta else [Counter(text.split()) for text in as_texts(folded(caption))]
+    for row in range(count):
+        other = (row + 1) % count if caption.is_meta else nearest(words, row)
+        if other is not None and other != row:
+            yield row, other
+
+
+def index(rows: Sequence[int], device: torch.device) -> Tensor:
+    """[R] int64."""
+    return torch.tensor(rows, dtype=torch.int64, device=device)
 
 
 def nearest(words: Sequence[Counter[str]], own: int) -> int | None:

@@ -7,8 +7,9 @@ from math import ceil, sqrt
 import torch
 from torch import Tensor
 
-from ganctl.losses.regularizers import Penalty, full_precision
+from ganctl.losses.regularizers import Penalty
 from ganctl.networks.interfaces import Generator, StyleBased
+from ganctl.precision import full_precision
 from ganctl.schedules import Schedule, value_at
 
 

@@ -2,12 +2,12 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from ganctl.precision import full_precision
 from ganctl.schedules import Schedule, value_at
 
 
@@ -58,13 +58,6 @@ class Regularizer(Penalty):
     @abstractmethod
     def penalty(self, critique: Critique) -> Tensor:
         """Scalar, unweighted."""
-
-
-def full_precision(device: torch.device) -> AbstractContextManager[None]:
-    """fp32 inside an autocast region: penalties differentiate twice, where bf16 has too few digits."""
-    if device.type == "meta":  # knows no autocast
-        return nullcontext()
-    return torch.autocast(device.type, enabled=False)
 
 
 def input_gradient(score: Tensor, image: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from ganctl.metrics.fidelity import Measured, fewest, fidelity
 from ganctl.metrics.isolation import isolated
 from ganctl.metrics.keys import LEADING, NAMES
 from ganctl.metrics.routes import Route
-from ganctl.metrics.sheets import Batches, sheet
+from ganctl.metrics.sheets import Batches, Sheet, sheet
 from ganctl.pictures import grid, to_bytes
 from ganctl.trained.loading import repeatable
 
@@ -27,7 +27,9 @@ MEANS = "sources as they came"
 
 
 class DomainPanel:
-    """metrics: of fd, kd, conditional. extractor: for fd and kd; classifier: of the domains, for conditional.
+    """metrics: of fd, kd, conditional. extractor: for fd and kd; classifiers: of the domains, for conditional.
+
+    There is one classifier for each column of attributes, None where it could not be learnt; else one for all domains.
 
     Scores stand as the mean of all ways (`kd`) and for each (`kd/a2b`; of more than DETAILED ways only conditional).
     Beside them: the sources untranslated.
@@ -39,15 +41,14 @@ class DomainPanel:
         name: str,
         metrics: Sequence[str],
         extractor: Extractor,
-        classifier: Extractor | None,
+        classifiers: Sequence[Extractor | None],
         *,
         device: torch.device | str = "cpu",
         averaged: bool = True,
     ) -> None:
         self.routes, self.device = tuple(routes), torch.device(device)
-        self.metrics, self.extractor, self.classifier = tuple(metrics), extractor, classifier
-        self.eyes = list(dict.fromkeys((extractor, *([classifier] if classifier else []))))
-        domains = [sheet(route.domain.batches(route.domain_rows), self.eyes, device) for route in self.routes]
+        self.metrics, self.extractor, self.classifiers = tuple(metrics), extractor, tuple(classifiers)
+        domains = [self.look(route, route.domain.batches(route.domain_rows)) for route in self.routes]
         self.domains = [each.seen[0] for each in domains]
         self.contract = Contract(
             reference=name,
@@ -97,15 +98,21 @@ class DomainPanel:
             yield outputs[-1], None
         shown += [filled_row(sources), filled_row(outputs)]
 
+    def look(self, route: Route, pictures: Batches) -> Sheet:
+        """Pictures as the extractor and the route's classifier see them; `seen` has that one last."""
+        classifier = self.classifiers[route.column]
+        eyes = dict.fromkeys((self.extractor, *([classifier] if classifier else [])))
+        return sheet(pictures, list(eyes), self.device)
+
     def measure(self, ways: Sequence[Batches]) -> dict[str, Measured]:
         """All values of the pictures that arrive on each route: means first, then each way's."""
         of_ways = {
-            route.name: self.measure_one(route, sheet(way, self.eyes, self.device).seen, domain)
+            route.name: self.measure_one(route, self.look(route, way).seen, domain)
             for route, way, domain in zip(self.routes, ways, self.domains, strict=True)
         }
         found: dict[str, Measured] = {}
         for metric in self.metrics:
-            values = {name: values[metric] for name, values in of_ways.items()}
+            values = {name: values[metric] for name, values in of_ways.items() if metric in values}
             found[metric] = Measured(sum(each.value for each in values.values()) / len(values))
             if metric == "conditional" or len(values) <= DETAILED:
                 found |= {f"{metric}/{name}": value for name, value in values.items()}
@@ -116,7 +123,7 @@ class DomainPanel:
         distances = [metric for metric in self.metrics if metric != "conditional"]
         values = fidelity(seen[0], domain, distances, tell=route is self.routes[0]) if distances else {}
         logits = seen[-1].logits
-        if "conditional" in self.metrics and logits is not None:
+        if "conditional" in self.metrics and self.classifiers[route.column] is not None and logits is not None:
             right = conditional_accuracy(logits.argmax(1), torch.full((len(logits),), route.number))
             values["conditional"] = Measured(right)
         return values
@@ -129,18 +136,25 @@ class DomainPanel:
             of_classes = metric == "conditional"
             name = NAMES[metric] if of_classes else self.extractor.title(NAMES[metric])
             contract = self.contract
-            if of_classes and (eye := self.classifier) is not None:
-                contract = replace(contract, extractor=eye.name, extractor_id=eye.identity, resizer=eye.resizer)
+            if of_classes:
+                eyes = self.judges(way)
+                identity = " ".join(eye.identity for eye in eyes)
+                contract = replace(contract, extractor=eyes[0].name, extractor_id=identity, resizer=eyes[0].resizer)
             title = f"{name}: {way}" if way else name
             made.append(Score(key, title, measured.value, contract, self.floors[key].value, measured.spread))
         return tuple(made)
 
+    def judges(self, way: str) -> list[Extractor]:
+        """The classifiers that say who arrived there; with no way: anywhere."""
+        columns = dict.fromkeys(route.column for route in self.routes if way in ("", route.name))
+        return [eye for column in columns if (eye := self.classifiers[column]) is not None]
 
-def possible_on(routes: Sequence[Route], extractor: Extractor, classifier: Extractor | None) -> tuple[str, ...]:
+
+def possible_on(routes: Sequence[Route], extractor: Extractor, classified: bool) -> tuple[str, ...]:
     """Those metrics that there are pictures enough for on every route."""
     fewer = min(min(len(route.rows), len(route.domain_rows)) for route in routes)
     allowed = {metric: fewer >= fewest(metric, extractor.feature_size) for metric in ("fd", "kd")}
-    return tuple(metric for metric in LEADING if allowed.get(metric, classifier is not None))
+    return tuple(metric for metric in LEADING if allowed.get(metric, classified))
 
 
 def filled_row(batches: Sequence[Tensor]) -> Tensor:

@@ -5,7 +5,7 @@ What depends on the data itself (pictures enough, a classifier that can be trust
 
 import torch
 
-from ganctl.data.batch import Captioned, Pairs, Unpaired
+from ganctl.data.batch import Captioned, Pairs
 from ganctl.data.dataset import Dataset, Description
 from ganctl.data.points import Points
 from ganctl.errors import UserError
@@ -37,7 +37,7 @@ def offer(game: Game, dataset: Dataset) -> Offer:
         return of_points() if isinstance(dataset, Points) else of_pictures(game, dataset.describe())
     if issubclass(game.batches, Pairs):
         return of_pairs(dataset.describe())
-    return of_domains(game, dataset.describe())
+    return of_domains(game)
 
 
 def of_points() -> Offer:
@@ -84,14 +84,9 @@ def of_pairs(facts: Description) -> Offer:
     return Offer(metrics, scores, scores, refused)
 
 
-def of_domains(game: Game, facts: Description) -> Offer:
+def of_domains(game: Game) -> Offer:
     """Whether what arrives in a domain is like the pictures there."""
     if not isinstance(game, Translating):
         kind = type(game).__name__
         raise UserError(f"metrics: {kind} has neither noise to draw from nor pairs to compare, and is not scored yet")
-    if facts.attributes and not issubclass(game.batches, Unpaired):
-        raise UserError(
-            "metrics: this model's targets are combinations of attributes, and only translations into classes are "
-            "scored; train on a folder with class subfolders or on one column of words to have scores"
-        )
     return Offer(LEADING, scores_of(LEADING), scores_of(LEADING))

@@ -28,7 +28,7 @@ from ganctl.metrics.panel import Panel
 from ganctl.metrics.pointpanel import PointPanel
 from ganctl.metrics.points import COUNT
 from ganctl.metrics.reals import Reals
-from ganctl.metrics.routes import labelled_by_route, routes_of
+from ganctl.metrics.routes import Route, labelled_by_route, routes_of
 
 log = logging.getLogger("ganctl")
 REFERENCE, REFERENCE_OF_PAPERS = 10_000, 50_000  # real pictures, at most; the larger number for Inception;
@@ -124,18 +124,27 @@ def pair_panel(
 def domain_panel(
     dataset: Dataset, table: Table, game: Game, name: str, wanted: Wanted, device: torch.device
 ) -> DomainPanel:
-    """Every way that the game knows, with the classifier of its domains."""
+    """Every way that the game knows, with a classifier of its domains, or one for each column of attributes."""
     facts = dataset.describe()
     routes = routes_of(game, table, facts, name, wanted.count)
-    choice: dict[str, Any] = {
-        "channels": facts.shape[0],
-        "labelled": lambda: labelled_by_route(routes),
-        "classes": max(route.number for route in routes) + 1,
-    }
+    columns = [choice_of(routes, column, facts.shape[0]) for column in range(max(route.column for route in routes) + 1)]
+    choice = columns[0] if len(columns) == 1 else {"channels": facts.shape[0]}
+    if len(columns) > 1 and wanted.extractor == "classifier":
+        raise UserError(
+            "extractor: each column of attributes has a classifier of its own, and distances need one pair of eyes; "
+            "choose extractor=random or extractor=inception"
+        )
     extractor = choose(wanted.extractor, weights=wanted.weights, download=wanted.download, device=device, **choice)
-    classifier = classifier_beside(extractor, wanted.metrics, choice)
-    metrics = possible_on(routes, extractor, classifier) if wanted.metrics is None else wanted.metrics
-    return DomainPanel(routes, name, metrics, extractor, classifier, device=device, averaged=wanted.averaged)
+    classifiers = [classifier_beside(extractor, wanted.metrics, each) for each in columns]
+    metrics = wanted.metrics or possible_on(routes, extractor, classified=any(each is not None for each in classifiers))
+    return DomainPanel(routes, name, metrics, extractor, classifiers, device=device, averaged=wanted.averaged)
+
+
+def choice_of(routes: Sequence[Route], column: int, channels: int) -> dict[str, Any]:
+    """What a classifier of the domains of one column learns from."""
+    own = [route for route in routes if route.column == column]
+    classes = max((route.number for route in own), default=0) + 1
+    return {"channels": channels, "labelled": lambda: labelled_by_route(own), "classes": classes}
 
 
 def picture_panel(

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample, pad
 
 from ganctl.networks.augment import Augment
+from ganctl.precision import full_precision
 from ganctl.schedules import Schedule, value_at
 
 LOG2 = math.log(2)
@@ -59,7 +60,7 @@ class ADA(Augment):
     def forward(self, image: Tensor) -> Tensor:
         if image.device.type == "cpu" and not self.strength:  # elsewhere the question would wait for the device
             return image
-        with torch.autocast(image.device.type, enabled=False):
+        with full_precision(image.device):
             changed = recoloured(resampled(image.float(), self.strength), self.strength)
         return changed.to(image.dtype)
 

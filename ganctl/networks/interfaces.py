@@ -62,9 +62,9 @@ class Growing(Network):
     position: Tensor  # buffer, scalar
 
     def stand_at(self, sizes: Sequence[tuple[int, int]]) -> None:
-        """For constructors: the sizes, and the position of the full one."""
+        """For constructors: the sizes, and the position of the full one (a value also where a check builds on meta)."""
         self.sizes = sizes
-        self.register_buffer("position", torch.tensor(len(sizes) - 1.0))
+        self.register_buffer("position", torch.tensor(len(sizes) - 1.0, device="cpu"))
 
     def grow(self, position: float) -> None:
         """Work at this position from now on, or at the full size where it lies beyond."""

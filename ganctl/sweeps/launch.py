@@ -142,13 +142,13 @@ def checked(
 
 def demand_data(runs: Mapping[str, Mapping[str, Any]]) -> None:
     """Raise UserError where runs, by their names, could not begin with their data; what they share is opened once."""
-    from ganctl.training.plan import rehearse
+    from ganctl.training.plan import begin
 
     distinct = {repr([run[key] for key in ("dataset", "batch_size", "device")]): name for name, run in runs.items()}
     mistakes: list[str] = []
     for name in distinct.values():
         try:
-            rehearse(dict(runs[name]))
+            begin(dict(runs[name]))
         except UserError as error:
             mistakes += [each if len(distinct) == 1 else f"{each} (in {name})" for each in error.mistakes]
     if mistakes:

@@ -8,9 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from ganctl.building.weightless import weightless
+from ganctl.config.schema import quantity
+from ganctl.data.batch import Tensors
 from ganctl.data.dataset import Dataset
 from ganctl.devices import place, precision_of
-from ganctl.games.game import Clock, Game
+from ganctl.games.game import Clock, Game, Outcome, Turn
 from ganctl.networks.interfaces import Network
 from ganctl.training import parts
 from ganctl.training.session import Stage, set_up
@@ -23,7 +25,7 @@ def plan(settings: dict[str, Any]) -> str:
     """The plan of a training, in words. Raises UserError as the training would: the data is opened, if it is here."""
     import yaml
 
-    awaited, stage = rehearse(settings)
+    awaited, stage = begin(settings)
     with weightless():
         game = parts.game_of(settings)
     placement = stage.placement if stage else place(settings["device"])
@@ -39,7 +41,7 @@ def plan(settings: dict[str, Any]) -> str:
     return "\n\n".join(blocks)
 
 
-def rehearse(settings: dict[str, Any]) -> tuple[str, Stage | None]:
+def begin(settings: dict[str, Any]) -> tuple[str, Stage | None]:
     """What a training would download first, and where there is no such thing, all that it would begin with.
 
     Raises UserError where it could not begin.
@@ -71,8 +73,10 @@ def memory_line(game: Game, dataset: Dataset, settings: dict[str, Any]) -> str:
     weights = sum(parameter.numel() for parameter in game.parameters()) * BYTES * COPIES
     average = sum(parameters_of(getattr(game, name)) for name in game.averaged()) * BYTES
     words = f"memory     about {size(weights + average)} for weights, optimizers and average"
-    activations = kept_for_backward(game, dataset, settings["batch_size"])
-    return words + ("" if activations is None else f", {size(activations)} for a batch of {settings['batch_size']}")
+    images, batch_size = quantity(settings["images"]), settings["batch_size"]
+    batch_size = game.batch_size(images, batch_size)
+    activations = kept_for_backward(game, dataset, images, batch_size)
+    return words + ("" if activations is None else f", {size(activations)} for a batch of {batch_size}")
 
 
 def parameters_of(module: nn.Module) -> int:
@@ -80,19 +84,32 @@ def parameters_of(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def kept_for_backward(game: Game, dataset: Dataset, batch_size: int) -> int | None:
-    """Bytes that the round's graphs keep, counted on the meta device; None where the game takes other batches."""
+def kept_for_backward(game: Game, dataset: Dataset, images: int, batch_size: int) -> int | None:
+    """Bytes that the graphs of a round keep, after so many images (a growing model is at its largest at the end).
+
+    Counted on the meta device; None for a part of one's own that looks at values, which are not there.
+    """
+    clock = Clock(images, rounds=0)  # every lazy penalty is due
     with counting() as kept:
         try:
-            with torch.device("meta"):
-                batch = dataset.blank(batch_size)
-            turns = game.turns()
-            round = game.deal(batch, frozenset(turn.name for turn in turns), Clock(0, 0))
-            for turn in turns:
-                turn.loss(round)
-        except (NotImplementedError, RuntimeError, AttributeError):
+            rehearse(game, blank(dataset, batch_size), clock)
+        except (NotImplementedError, RuntimeError):
             return None
     return sum(kept.values())
+
+
+def blank(dataset: Dataset, batch_size: int) -> Tensors:
+    """A batch on the meta device."""
+    with torch.device("meta"):
+        return dataset.blank(batch_size)
+
+
+def rehearse(game: Game, batch: Tensors, clock: Clock) -> list[tuple[Turn, Outcome]]:
+    """A round in which everybody plays and nobody moves: each turn with what it found."""
+    turns = game.turns()
+    game.advance(clock)
+    round = game.deal(batch, frozenset(turn.name for turn in turns), clock)
+    return [(turn, turn.loss(round)) for turn in turns]
 
 
 @contextmanager
