@@ -47,7 +47,7 @@ speed: $(READY) ## images per second against a plain and a lean loop, side by si
 	$(BIN)/python -m benchmarks.lean_speed
 
 doctor: $(READY) ## failures made on purpose and healthy recipes on held-out seeds: does the doctor tell them apart (an hour)
-	$(BIN)/python -m benchmarks.doctor_harness --seeds 16 17 --out benchmarks/results
+	$(BIN)/python -m benchmarks.doctor_harness --seeds 20 21 --out benchmarks/results
 
 clean: ## remove the environment and caches, keep outputs/
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build dist
