@@ -232,8 +232,9 @@ def measure(name: str, blocks: int, rounds: int) -> dict[str, Any]:
     """One row of the table."""
     method, batch = METHODS[name], 64
     images = (blocks + 1) * rounds * batch
-    fixed = [f"images={images}", f"batch_size={batch}", "precision=32", "device=cpu"]
-    settings = prepare(compose([*method.overrides, *fixed]))
+    as_in_a_long_one = ["sample_every=25k", "checkpoint_every=25k"]  # else a tenth of these few images
+    fixed = [f"images={images}", f"batch_size={batch}", "precision=32", "device=cpu", *as_in_a_long_one]
+    settings = prepare(compose([*fixed, *method.overrides]))
     both = Both(settings, method, rounds)
     watch = SideBySide(both, rounds)
     with tempfile.TemporaryDirectory() as outputs, suppress(KeyboardInterrupt):
