@@ -234,7 +234,8 @@ def measure(name: str, blocks: int, rounds: int) -> dict[str, Any]:
     images = (blocks + 1) * rounds * batch
     as_in_a_long_one = ["sample_every=25k", "checkpoint_every=25k"]  # else a tenth of these few images
     fixed = [f"images={images}", f"batch_size={batch}", "precision=32", "device=cpu", *as_in_a_long_one]
-    settings = prepare(compose([*fixed, *method.overrides]))
+    words = dict(word.split("=", 1) for word in (*fixed, *method.overrides))  # the method's own stand last and win
+    settings = prepare(compose([f"{key}={value}" for key, value in words.items()]))
     both = Both(settings, method, rounds)
     watch = SideBySide(both, rounds)
     with tempfile.TemporaryDirectory() as outputs, suppress(KeyboardInterrupt):
