@@ -180,6 +180,16 @@ def test_what_stands_in_for_vgg_is_told_at_the_start(model, times, outputs, caps
         assert (text.count(told), text.count(remedy)) == (times, times)
 
 
+def test_a_resumed_run_is_not_told_again_what_it_cannot_change(outputs, monkeypatch):
+    lengths = []
+    monkeypatch.setattr("ganctl.games.latent.LatentGame.notices", lambda game, images: lengths.append(images) or ())
+    with pytest.raises(Stopped):
+        start.train(settings_of(), callbacks=[After(6, lambda _: os.kill(os.getpid(), signal.SIGTERM))])
+    run = store.Run(outputs / "run")
+    start.resume(run, recheck(store.read_config(run)))
+    assert lengths == [160]
+
+
 def test_a_turn_with_an_interval_plays_in_every_kth_round(outputs):
     start.train(settings_of("model.every.generator=4"))
     rows = list(csv.DictReader((outputs / "run" / "metrics.csv").open()))

@@ -92,8 +92,9 @@ class Session:
             inherit(game, Path(self.settings["init_from"]))
         elif self.state is None and (lacking := game.orphaned()):
             log.warning("init_from: not given: %s", lacking)
-        for notice in game.notices():
-            log.warning(notice)
+        if self.state is None:  # a resumed run cannot change its settings any more
+            for notice in game.notices(self.images):
+                log.warning(notice)
         module = self.module = parts.module_of(self.settings, game)
         if self.settings["compile"]:
             compile_networks(game)
