@@ -68,6 +68,13 @@ def test_what_stands_in_for_vgg_is_told_beforehand(model: str, times: int) -> No
     assert told.count("notice") == times
 
 
+def test_a_growing_model_that_cannot_grow_is_told() -> None:
+    assert "\n\nnotice     growth: 5,000 images end at 4x4; 32x32 is faded in from" in plan(
+        settings_of("progan", "images=5k")
+    )
+    assert "notice" not in plan(settings_of("progan", "images=84k"))
+
+
 def test_of_parts_that_look_at_values_only_the_weights_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     def looks(self: nn.Module, image: Tensor) -> Tensor:
         return image * float(image.mean())
