@@ -1,5 +1,6 @@
 """The front door: what each command prints, its exit codes, its words, and how little it imports."""
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -155,6 +156,13 @@ def test_a_reader_who_has_gone_away_is_no_error(words, buffered):
     """The reader closes its end before anything is written: `sleep` makes sure of that."""
     found = in_bash(f"(sleep 0.3; ganctl {words}; echo $? >&2) | true", PYTHONUNBUFFERED=buffered)
     assert found.stderr == "0\n"
+
+
+def test_the_help_says_what_a_dry_run_does(capsys):
+    with contextlib.suppress(SystemExit):
+        cli.main(["train", "--help"])
+    line = next(line for line in capsys.readouterr().out.splitlines() if "dry_run=false" in line)
+    assert all(word in line for word in ("open the data", "memory", "stop"))
 
 
 def test_list_shows_each_option_with_the_first_comment_of_its_file(capsys):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ganctl.callbacks.evaluation import Evaluating, much_worse
+from ganctl.callbacks.evaluation import Evaluating, much_worse, summary
 from ganctl.cli import main
 from ganctl.config.preparation import compose, prepare
 from ganctl.errors import UserError
@@ -207,9 +207,17 @@ def test_a_score_that_cannot_be_watched_is_refused(outputs: Path) -> None:
 
 def test_watching_a_score_takes_it(outputs: Path) -> None:
     start.train(settings_of("watched", "evaluate_every=512", "early_stop=recall"))
+    assert "512 images: recall-classifier " in (outputs / "watched" / "log.txt").read_text()
     (found,) = read(outputs / "watched" / "evaluations.jsonl")
     assert found.score("recall") is not None
     assert json.loads((outputs / "watched" / "result.json").read_text())["best"]["key"] == "recall"
+
+
+def test_the_score_that_decides_stands_first_in_the_line() -> None:
+    """Five of six are shown: the last of all, as it decides, and the first four of the others."""
+    found = Evaluation(0, tuple(Score(key, key.upper(), 2.0, CONTRACT) for key in ("a", "b", "c", "d", "e", "f")))
+    assert summary(found, found.scores[-1]) == "F 2  A 2  B 2  C 2  D 2"
+    assert summary(found, None) == "A 2  B 2  C 2  D 2  E 2"
 
 
 def test_points_leave_plots(outputs: Path) -> None:

@@ -53,6 +53,22 @@ def test_growth_may_begin_at_a_larger_size():
     assert game(begin=99).growth.position(0) == 2
 
 
+@pytest.mark.parametrize(
+    ("images", "end"),
+    [(99, "4x4"), (125, "8x8 faded in by 50%"), (249, "8x8"), (299, "16x16 faded in by 98%"), (300, None)],
+)
+def test_a_length_that_ends_before_the_full_size_is_told(images, end):
+    """8x8 fades in from 100 to 150 images, 16x16 from 250 to 300."""
+    told = "16x16 is faded in from 250 images on and stands alone from 300; set images=300 or more, or lower "
+    settings = "model.game.growth.stable_images and model.game.growth.fade_images"
+    expected = [f"growth: {images} images end at {end}; {told}{settings}"] if end else []
+    assert game().notices(images) == expected
+
+
+def test_growth_that_begins_at_full_size_needs_no_length():
+    assert game(begin=99).notices(1) == []
+
+
 def test_batch_sizes_by_side():
     playing = game(batch_sizes={8: 6, 16: 3})
     assert [playing.batch_size(images, 10) for images in (0, 100, 101, 200, 251, 10**6)] == [10, 10, 6, 6, 3, 3]

@@ -78,6 +78,15 @@ def test_a_picture_given_back_ten_levels_too_bright() -> None:
     assert scores_of(game_of(off=0), metrics=("ssim",))["ssim"] == pytest.approx(1)
 
 
+def test_as_many_pictures_count_as_come_back() -> None:
+    """Of sixty pictures a hundred can be drawn, and sixty given back."""
+    data, game = Noise(), game_of()
+    judge = panel_of(SETTINGS, data, data.open(CPU), game, Wanted(metrics=("psnr", "diversity"), count=100), CPU)
+    found = judge.evaluate(game, 0)
+    counts = {key: found.score(key).contract.count for key in ("psnr", "diversity")}  # type: ignore[union-attr]
+    assert counts == {"psnr": 60, "diversity": 100}
+
+
 def test_what_is_drawn_is_scored_as_of_any_generator() -> None:
     found = scores_of(game_of())
     assert {"psnr", "ssim", "l1", "diversity", "memorised"} <= set(found)

@@ -1,5 +1,6 @@
 """Scores of translations into other domains: by hand, with eyes that see two numbers of a picture."""
 
+import logging
 import math
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,10 @@ from ganctl.data.unpaired import UnpairedTable
 from ganctl.errors import NotFinite, UserError
 from ganctl.games.game import Task
 from ganctl.metrics import classifier
-from ganctl.metrics.domainpanel import DomainPanel
+from ganctl.metrics.domainpanel import DomainPanel, possible_on
 from ganctl.metrics.evaluation import read
 from ganctl.metrics.extractors import Extractor, Features
+from ganctl.metrics.random_features import RandomExtractor
 from ganctl.metrics.reals import Reals
 from ganctl.metrics.routes import labelled_by_route, routes_of
 from ganctl.pictures import save_picture
@@ -240,6 +242,16 @@ def test_random_states_the_sheet_and_what_is_not_finite() -> None:
     assert judge.latest.shape[2] == 3
     with pytest.raises(NotFinite, match="a translated picture is not finite"):
         judge.evaluate(Lighter(math.nan), 0)
+
+
+def test_what_is_left_out_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    """Forty pictures suffice for the kernel distance, and for the Frechet distance of an eye with two features."""
+    caplog.set_level(logging.INFO, "ganctl")
+    few = routes_of(Lighter(1), unpaired(40), FACTS, "two")
+    assert possible_on(few, Eye(), classified=False) == ("fd", "kd")
+    assert not caplog.messages
+    assert possible_on(few, RandomExtractor(3), classified=True) == ("kd", "conditional")
+    assert caplog.messages == ["fd is left out: it needs 64 pictures on every way, and there are 40"]
 
 
 def test_refused_in_words() -> None:

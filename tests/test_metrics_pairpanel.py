@@ -1,6 +1,7 @@
 """Scores of games that make pictures from their pairs: by hand-derived numbers, by command, while training."""
 
 import json
+import logging
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -123,6 +124,17 @@ def test_super_resolution_is_judged_on_whole_pictures_without_their_border() -> 
     assert set(found) == {"psnr", "psnr_y", "ssim", "ssim_y", "l1"}
     assert found["psnr"][0] == pytest.approx(58.92, abs=0.01)
     assert found["l1"] == (0, 0)
+
+
+def test_what_is_left_out_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    """Forty pairs are too few for 64 features; of 34 pixels a side 30 are left where 2 at each border are cut away."""
+    caplog.set_level(logging.INFO, "ganctl")
+    assert "kd" in pair_panel(Held(level(0, count=40), level(0, count=40)), "forty").metrics
+    assert "fd is left out: it needs 64 pairs, and there are 40" in caplog.messages
+    assert "LPIPS is left out: it needs 32 pixels a side" in caplog.messages
+    caplog.clear()
+    enlarged(torch.zeros(34, 34, 3, dtype=torch.uint8))
+    assert caplog.messages == ["LPIPS is left out: it needs 32 pixels a side, and 30 are left without 2 at each border"]
 
 
 def test_luma_by_hand() -> None:

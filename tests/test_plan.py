@@ -61,6 +61,20 @@ def test_a_batch_that_shrinks_as_pictures_grow_is_told() -> None:
     assert plan(settings_of("progan", "images=10k", growth)).rstrip().count("for a batch of 4\n") == 1
 
 
+@pytest.mark.parametrize(("model", "times"), [("srgan", 1), ("srresnet", 0)])
+def test_what_stands_in_for_vgg_is_told_beforehand(model: str, times: int) -> None:
+    told = plan(settings_of(model))
+    assert told.count("\n\nnotice     content: features of random filters stand in for those of VGG19") == times
+    assert told.count("notice") == times
+
+
+def test_a_growing_model_that_cannot_grow_is_told() -> None:
+    assert "\n\nnotice     growth: 5,000 images end at 4x4; 32x32 is faded in from" in plan(
+        settings_of("progan", "images=5k")
+    )
+    assert "notice" not in plan(settings_of("progan", "images=84k"))
+
+
 def test_of_parts_that_look_at_values_only_the_weights_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     def looks(self: nn.Module, image: Tensor) -> Tensor:
         return image * float(image.mean())

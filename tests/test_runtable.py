@@ -41,6 +41,16 @@ def test_the_last_scores_are_figures_and_are_told_before_losses(tmp_path):
     assert describe_runs(outputs=tmp_path).endswith("FD-classifier 30  precision 0.5")
 
 
+def test_of_scores_into_several_domains_the_means_are_told(tmp_path):
+    single = {"kd/red": 0.1, "conditional/red": 0.9, "conditional/-red": 0.5}
+    make_run(tmp_path, "a", kd=0.2, conditional=0.7, **single)
+    assert describe_runs(outputs=tmp_path).endswith("  kd 0.2  conditional 0.7")
+
+
+def test_a_single_score_is_no_loss():
+    assert telling({"generator/adversarial": 2.0, "conditional/red": 0.9, "l1": 0.1}) == {"generator/adversarial": 2.0}
+
+
 def test_sorted_by_a_score_the_best_come_first_whatever_better_means(tmp_path):
     make_run(tmp_path, "a", 30.0, precision=0.9)
     make_run(tmp_path, "b", 20.0, precision=0.5)

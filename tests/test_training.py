@@ -180,6 +180,20 @@ def test_what_stands_in_for_vgg_is_told_at_the_start(model, times, outputs, caps
         assert (text.count(told), text.count(remedy)) == (times, times)
 
 
+def test_a_resumed_run_is_told_only_what_its_new_length_brings(outputs, monkeypatch, capsys):
+    monkeypatch.setattr("ganctl.games.latent.LatentGame.notices", lambda game, images: ["a part", f"ends at {images}"])
+    with pytest.raises(Stopped):
+        start.train(settings_of(), callbacks=[After(6, lambda _: os.kill(os.getpid(), signal.SIGTERM))])
+    assert "a part\nends at 160\n" in capsys.readouterr().out
+    run = store.Run(outputs / "run")
+    start.resume(run, recheck(store.read_config(run)))
+    told = capsys.readouterr().out
+    assert ("a part" in told, "ends at" in told) == (False, False)
+    start.resume(run, recheck(store.read_config(run), ["images=200"]))
+    told = capsys.readouterr().out
+    assert ("a part" in told, "ends at 200" in told) == (False, True)
+
+
 def test_a_turn_with_an_interval_plays_in_every_kth_round(outputs):
     start.train(settings_of("model.every.generator=4"))
     rows = list(csv.DictReader((outputs / "run" / "metrics.csv").open()))

@@ -65,9 +65,9 @@ class Evaluating(pl.Callback):
             log.debug("evaluation failed", exc_info=error)
             return
         append(self.file, found)
-        log.info("%s images: %s", f"{found.images_seen:,}", summary(found))
-        self.show(trainer, found)
         score = next((score for key in ([self.watch] if self.watch else USUAL) if (score := found.score(key))), None)
+        log.info("%s images: %s", f"{found.images_seen:,}", summary(found, score))
+        self.show(trainer, found)
         if score is not None:
             self.follow(score, trainer, module)
 
@@ -128,6 +128,7 @@ def much_worse(score: Score, best: float) -> bool:
     return score.value < best / WORSE
 
 
-def summary(found: Evaluation) -> str:
-    """The first scores on one line."""
-    return "  ".join(f"{score.name} {score.value:.4g}" for score in found.scores[:SHOWN])
+def summary(found: Evaluation, decides: Score | None) -> str:
+    """The score that decides, and the first of the others, on one line."""
+    ordered = sorted(found.scores, key=lambda score: score is not decides)
+    return "  ".join(f"{score.name} {score.value:.4g}" for score in ordered[:SHOWN])

@@ -82,7 +82,7 @@ class TrainConfig:
     name: str | None = setting(None, "folder under outputs/; null: made of model, dataset and time")
     resume: str | None = setting(None, "a run to continue: its folder, or newest")
     init_from: str | None = setting(None, "a run whose trained networks this one begins with; resume= ignores it")
-    dry_run: bool = setting(False, "print the checked config, sizes and device, and stop")
+    dry_run: bool = setting(False, "open the data, print the checked config, sizes, memory and device, and stop")
     sample_every: str | None = setting(
         AUTO, f"images between sample grids; {TENTH}; null: none", among=(AUTO,), quantity=True, least=1
     )

@@ -121,8 +121,11 @@ class Game(nn.Module, ABC):
         """What this game lacks without `init_from=RUN`, in words; empty where it can begin from nothing."""
         return ""
 
-    def notices(self) -> Sequence[str]:
-        """What a training should know from its start, in words: above all what stands in for a part of the paper."""
+    def notices(self, images: int) -> Sequence[str]:
+        """What a training of so many images should know from its start, in words.
+
+        Above all what stands in for a part of the paper, and what such a length does not reach.
+        """
         return ()
 
     def advance(self, clock: Clock) -> None:

@@ -6,7 +6,7 @@ from math import ceil
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from ganctl.networks.interfaces import Discriminator, Generator, Growing
+from ganctl.networks.interfaces import Discriminator, Generator, Growing, stage_at
 
 
 class Growth:
@@ -32,6 +32,10 @@ class Growth:
 
     def status(self) -> str:
         """The stage in words."""
+        return ""
+
+    def notice(self, images: int) -> str:
+        """Where a training of so many images ends, if that is before the full size; else empty."""
         return ""
 
 
@@ -98,9 +102,24 @@ class Progressive(Growth):
         return interpolate(image, size=self.generator.sizes[-1])
 
     def status(self) -> str:
-        stage, weight = self.generator.stage()
+        return self.words(*self.generator.stage())
+
+    def words(self, stage: int, weight: float) -> str:
+        """A size, and how far it is faded in."""
         size = "{}x{}".format(*self.generator.sizes[stage])
         return size if weight == 1 else f"{size} faded in by {weight:.0%}"
+
+    def notice(self, images: int) -> str:
+        last, position = len(self.generator.sizes) - 1, self.position(images)
+        if position == last:
+            return ""
+        cycles = last - self.first  # each a stable phase and a fade
+        alone = ceil(cycles * (self.stable_images + self.fade_images))
+        return (
+            f"growth: {images:,} images end at {self.words(*stage_at(position))}; {self.words(last, 1)} is "
+            f"faded in from {ceil(alone - self.fade_images):,} images on and stands alone from {alone:,}; set "
+            f"images={alone} or more, or lower model.game.growth.stable_images and model.game.growth.fade_images"
+        )
 
 
 def growing(network: Generator | Discriminator) -> Growing:

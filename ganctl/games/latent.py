@@ -100,6 +100,10 @@ class LatentGame(Generative):
         due = [penalty for penalty in self.generator_penalties if penalty.due(round.clock.plays("generator"))]
         return Outcome(terms | {type(penalty).__name__: penalty(creation) for penalty in due})
 
+    def notices(self, images: int) -> list[str]:
+        notice = self.growth.notice(images)
+        return [notice] if notice else []
+
     def averaged(self) -> tuple[str, ...]:
         return ("generator",)
 

@@ -51,7 +51,7 @@ class RegressionGame(Game, Translating):
         images_seen = round.clock.images_seen
         return Outcome({type(loss).__name__: loss(round.output, round.target, images_seen) for loss in self.content})
 
-    def notices(self) -> list[str]:
+    def notices(self, images: int) -> list[str]:
         return [notice for loss in self.content if (notice := loss.notice())]  # type: ignore[operator]
 
     def averaged(self) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 import torch
+from torch import Tensor
 
 from ganctl.errors import NotFinite
 from ganctl.games.coding import Coding
@@ -29,16 +30,21 @@ class CodingPanel(Panel):
 
     def contract_of(self, key: str) -> Contract:
         if key in RETURNED:
-            return replace(self.contract, extractor="reconstructions", extractor_id="", resizer="none")
+            given, count = self.contract, len(self.given_back)
+            return replace(given, count=count, extractor="reconstructions", extractor_id="", resizer="none")
         return super().contract_of(key)
+
+    @property
+    def given_back(self) -> Tensor:
+        """Rows of the pictures that are to come back."""
+        return self.rows[: self.count]
 
     def measure_game(self, game: Generative) -> Mapping[str, Measured]:
         """Means over pictures. Raises NotFinite where one comes back as no number."""
         assert isinstance(game, Coding)  # the panel was chosen for it
         wanted = {key: measure for key, measure in (("psnr", psnr), ("ssim", ssim), ("l1", l1)) if key in self.metrics}
-        rows = self.rows[: self.count]
         sums = dict.fromkeys(wanted, 0.0)
-        for pixels, _ in self.reals.batches(rows) if wanted else ():
+        for pixels, _ in self.reals.batches(self.given_back) if wanted else ():
             target = pixels.to(self.device).float() / 255
             with torch.no_grad(), repeatable(), torch.autocast(self.device.type, enabled=False):
                 output = game.reconstruct(target * 2 - 1)
@@ -46,4 +52,4 @@ class CodingPanel(Panel):
                 raise NotFinite("a reconstruction is not finite; nothing was scored")
             for key, measure in wanted.items():
                 sums[key] += len(target) * measure(whole_bytes(output), target)
-        return {key: Measured(total / len(rows)) for key, total in sums.items()}
+        return {key: Measured(total / len(self.given_back)) for key, total in sums.items()}

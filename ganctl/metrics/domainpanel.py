@@ -13,9 +13,9 @@ from ganctl.metrics.contract import Contract, Score, library_versions
 from ganctl.metrics.coverage import conditional_accuracy
 from ganctl.metrics.evaluation import Evaluation
 from ganctl.metrics.extractors import Extractor, Features
-from ganctl.metrics.fidelity import Measured, fewest, fidelity
+from ganctl.metrics.fidelity import Measured, enough, fewest, fidelity
 from ganctl.metrics.isolation import isolated
-from ganctl.metrics.keys import LEADING, NAMES
+from ganctl.metrics.keys import LEADING, NAMES, SETS
 from ganctl.metrics.routes import Route
 from ganctl.metrics.sheets import Batches, Sheet, sheet
 from ganctl.pictures import grid, to_bytes
@@ -151,9 +151,10 @@ class DomainPanel:
 
 
 def possible_on(routes: Sequence[Route], extractor: Extractor, classified: bool) -> tuple[str, ...]:
-    """Those metrics that there are pictures enough for on every route."""
+    """Those metrics that there are pictures enough for on every route; says which are left out."""
     fewer = min(min(len(route.rows), len(route.domain_rows)) for route in routes)
-    allowed = {metric: fewer >= fewest(metric, extractor.feature_size) for metric in ("fd", "kd")}
+    needed = {metric: fewest(metric, extractor.feature_size) for metric in SETS}
+    allowed = {metric: enough(metric, each, fewer, "pictures on every way") for metric, each in needed.items()}
     return tuple(metric for metric in LEADING if allowed.get(metric, classified))
 
 

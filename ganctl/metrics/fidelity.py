@@ -75,6 +75,13 @@ def fewest(metric: str, feature_size: int, classes: int = 0) -> int:
     return {"kd": FEWEST_KERNEL, "pr": FEWEST_NEIGHBOURS}[metric]
 
 
+def enough(metric: str, needed: int, there: int, of: str) -> bool:
+    """Whether there are as many pictures as a metric needs; said where it is left out. of: what is counted."""
+    if there < needed:
+        logger.info("%s is left out: it needs %d %s, and there are %d", metric, needed, of, there)
+    return there >= needed
+
+
 def demand_enough(metric: str, samples: Features, reals: Features) -> None:
     """Raise UserError with the number that is needed."""
     classes = 0 if samples.logits is None else samples.logits.shape[1]

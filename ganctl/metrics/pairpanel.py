@@ -22,7 +22,7 @@ from ganctl.metrics.baselines import Compared, baseline, means_of, whole_bytes
 from ganctl.metrics.contract import Contract, Score, library_versions
 from ganctl.metrics.evaluation import Evaluation
 from ganctl.metrics.extractors import Extractor, Features, fingerprint
-from ganctl.metrics.fidelity import Measured, fewest, fidelity
+from ganctl.metrics.fidelity import Measured, enough, fewest, fidelity
 from ganctl.metrics.isolation import isolated
 from ganctl.metrics.keys import NAMES, PAIRS, SETS
 from ganctl.metrics.pairs import (
@@ -106,20 +106,25 @@ class PairPanel:
         sizes = [(min(pairs.target.shape[2:]) - 2 * self.border, pairs.target.shape[1]) for pairs in self.pairs()]
         side, channels = min(sizes)
         lacking = {
-            "ssim": f"it needs {SIDE_FOR_SSIM} pixels a side" if side < SIDE_FOR_SSIM else None,
+            "ssim": self.too_small(side, SIDE_FOR_SSIM),
             "lpips": self.without_lpips(side, channels),
         }
         for metric, why in lacking.items():
             if why is not None:
                 log.info("%s is left out: %s", NAMES[metric], why)
-        enough = {metric: self.count >= fewest(metric, self.extractor.feature_size) for metric in SETS}
-        of_sets = () if self.border else tuple(metric for metric in SETS if enough[metric])
+        needed = {metric: fewest(metric, self.extractor.feature_size) for metric in SETS if not self.border}
+        of_sets = [metric for metric, each in needed.items() if enough(metric, each, self.count, "pairs")]
         return (*(metric for metric in PAIRS if lacking.get(metric) is None), *of_sets)
+
+    def too_small(self, side: int, needed: int) -> str | None:
+        """Why pictures with so many pixels a side, without their border, cannot be seen by a metric."""
+        cut = f", and {side} are left without {self.border} at each border" if self.border else ""
+        return f"it needs {needed} pixels a side{cut}" if side < needed else None
 
     def without_lpips(self, side: int, channels: int) -> str | None:
         """Why LPIPS cannot be taken."""
-        if side < SIDE_FOR_LPIPS:
-            return f"it needs {SIDE_FOR_LPIPS} pixels a side"
+        if small := self.too_small(side, SIDE_FOR_LPIPS):
+            return small
         if channels not in (1, 3):
             return "it needs grey or coloured pictures"
         if find_alexnet() is None and not self.download:

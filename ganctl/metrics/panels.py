@@ -20,7 +20,7 @@ from ganctl.metrics.codingpanel import CodingPanel
 from ganctl.metrics.domainpanel import DomainPanel, possible_on
 from ganctl.metrics.evaluation import Evaluation
 from ganctl.metrics.extractors import Extractor
-from ganctl.metrics.fidelity import fewest
+from ganctl.metrics.fidelity import enough, fewest
 from ganctl.metrics.keys import CLASSES, FEATURES, GROUPS, METRICS, PIXELS, QUICK, ExtractorName, demand
 from ganctl.metrics.offer import offer
 from ganctl.metrics.pairpanel import PairPanel, pair_name
@@ -204,10 +204,8 @@ def possible(
         if metric not in among or (metric == "is" and not extractor.classes):
             continue
         needed = fewest(metric, extractor.feature_size, extractor.classes)
-        if metric == "is" or reference >= needed:
+        if metric == "is" or enough(metric, needed, reference, "real pictures"):
             found.append(metric)
-        else:
-            log.info("%s is left out: it needs %d real pictures, and there are %d", metric, needed, reference)
     return tuple(metric for metric in among if metric in found)
 
 

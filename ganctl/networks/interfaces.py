@@ -51,6 +51,12 @@ class StyleBased(Generator):
         """styles [B, layers, style_size] -> image [B, C, H, W] in [-1, 1]."""
 
 
+def stage_at(position: float) -> tuple[int, float]:
+    """Of a position of `Growing`: the index of the size at work, and its weight over the size before (1: alone)."""
+    index = ceil(position)
+    return index, position - index + 1 if index else 1.0
+
+
 class Growing(Network):
     """A network that begins with small pictures and fades larger ones in (Karras et al. 2018, section 2).
 
@@ -72,9 +78,7 @@ class Growing(Network):
 
     def stage(self) -> tuple[int, float]:
         """The index of the size at work, and its weight over the size before (1: alone)."""
-        position = float(self.position)
-        index = ceil(position)
-        return index, position - index + 1 if index else 1.0
+        return stage_at(float(self.position))
 
 
 class Translator(Network, ABC):

@@ -11,7 +11,10 @@ from ganctl.runs.store import Run
 
 PLACES = ("images_seen", "rounds")  # columns of metrics.csv that say when, not how well
 WATCHED = ("real", "fake", "wins", "gradient")  # ends of names that are only watched, not lowered
-TELLING = ("fd", "precision", "recall", "covered", "high_quality", "modes", "kl", "psnr", "ssim", "lpips", "diversity")
+TELLING = (
+    *("fd", "precision", "recall", "covered", "high_quality", "modes", "kl", "psnr", "ssim", "lpips"),
+    *("kd", "conditional", "diversity"),
+)
 MOST_TOLD = 4  # scores in a narrow place
 
 
@@ -32,7 +35,7 @@ def telling(figures: Mapping[str, float]) -> dict[str, float]:
     scores = [name for name in TELLING if name in figures][:MOST_TOLD]
     if scores:
         return {name: figures[name] for name in scores}
-    losses = {name: value for name, value in figures.items() if name not in NAMES}
+    losses = {name: value for name, value in figures.items() if name.partition("/")[0] not in NAMES}  # kd/a2b is a kd
     return {name: value for name, value in losses.items() if name.rpartition("/")[2] not in WATCHED}
 
 

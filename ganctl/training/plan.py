@@ -1,4 +1,4 @@
-"""What `dry_run=true` prints: the checked config, parameters, stages, memory, device and data. Nothing is trained."""
+"""What `dry_run=true` prints: the checked config, networks, memory, device, data and notices. Nothing is trained."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,6 +37,7 @@ def plan(settings: dict[str, Any]) -> str:
         memory_line(game, stage.dataset if stage else parts.dataset_of(settings), settings),
         f"device     {placement.accelerator} ({placement.reason}), precision {precision}",
         data_line(count, settings["images"], awaited),
+        *(f"notice     {notice}" for notice in game.notices(quantity(settings["images"]))),
     ]
     return "\n\n".join(blocks)
 

@@ -92,7 +92,7 @@ class Session:
             inherit(game, Path(self.settings["init_from"]))
         elif self.state is None and (lacking := game.orphaned()):
             log.warning("init_from: not given: %s", lacking)
-        for notice in game.notices():
+        for notice in self.notices(game):
             log.warning(notice)
         module = self.module = parts.module_of(self.settings, game)
         if self.settings["compile"]:
@@ -105,6 +105,11 @@ class Session:
         trainer = self.trainer()
         trainer.fit(module, train_dataloaders=Handed(self.stream(table, game)))
         return self.conclude(module, time.monotonic() - began)
+
+    def notices(self, game: Game) -> list[str]:
+        """The game's; of a resumed run, in which only the length can have changed, those that this brings."""
+        told = game.notices(quantity(self.state["config"]["images"])) if self.state else ()
+        return [notice for notice in game.notices(self.images) if notice not in told]
 
     def progress(self) -> Config:
         """What status.json says of how far training came; nothing before the first round."""
