@@ -138,6 +138,18 @@ def test_many_pictures_are_not_read_for_a_message(monkeypatch: pytest.MonkeyPatc
     assert not Path("cache", "pictures").exists()
 
 
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_mistake_that_only_the_pictures_show_leaves_no_run(
+    outputs: Path, capsys: pytest.CaptureFixture[str], processes: int
+) -> None:
+    put("d", 32)
+    words = [*DCGAN, "early_stop=fd", "evaluate_every=4", "name=first", f"trainer.processes={processes}"]
+    assert cli.main(["train", *words]) == 2
+    (only,) = told(capsys)
+    assert only.startswith("ganctl train: early_stop: no metric 'fd' here; there are ")
+    assert list(outputs.iterdir()) == []
+
+
 # ---- a dry run
 
 

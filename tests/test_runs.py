@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,29 @@ def test_of_processes_that_ask_for_one_name_one_gets_it(tmp_path: Path) -> None:
     children = [forked(ask) for _ in range(8)]
     codes = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children]
     assert sorted(codes) == [0] + [2] * 7
+
+
+def test_a_run_that_never_began_is_removed_and_one_that_did_stays(tmp_path: Path) -> None:
+    def play(run: Run, error: Exception, seen: int, checkpoints: tuple[str, ...]) -> None:
+        store.update_status(run, images_seen=seen)
+        for each in checkpoints:
+            (run.checkpoints / each).touch()
+        raise error
+
+    def fail(name: str, error: Exception, seen: int = 0, *checkpoints: str) -> None:
+        with pytest.raises(type(error)), store.begun(tmp_path, name, CONFIG) as run:
+            play(run, error, seen, checkpoints)
+
+    fail("mistake", UserError("too few"))
+    fail("failed", GanctlError("disk full"))
+    fail("begun", UserError("too few"), 8)
+    fail("saved", UserError("too few"), 0, "last.ckpt.previous")
+    with ExitStack() as other, pytest.raises(UserError), store.begun(tmp_path, "others", CONFIG) as run:
+        other.enter_context(run.lock())
+        play(run, UserError("in use"), 0, ())
+    with pytest.raises(UserError, match="exists already"), store.begun(tmp_path, "failed", CONFIG):
+        pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["begun", "failed", "others", "saved"]
 
 
 def test_a_taken_name_is_a_mistake(tmp_path: Path) -> None:

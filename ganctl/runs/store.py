@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from itertools import count
 from pathlib import Path
@@ -41,6 +41,7 @@ __all__ = [
     "Status",
     "all_runs",
     "available",
+    "begun",
     "checkpoint_path",
     "create",
     "find",
@@ -92,6 +93,20 @@ def create(
         shutil.rmtree(run.folder, ignore_errors=True)
         raise
     return run
+
+
+@contextmanager
+def begun(
+    outputs: Path, name: str | None, config: dict[str, Any], choices: Mapping[str, str] | None = None, images: int = 0
+) -> Iterator[Run]:
+    """Inside, a new run as `create` makes it; gone again where a user's mistake shows before it saw an image."""
+    run = create(outputs, name, config, choices, images)
+    try:
+        yield run
+    except UserError:
+        if stored_status(run).images_seen == 0 and not any(run.checkpoints.glob("*")) and run.holder() is None:
+            shutil.rmtree(run.folder, ignore_errors=True)
+        raise
 
 
 def new_folder(outputs: Path, name: str) -> Path:
