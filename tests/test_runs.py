@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +95,9 @@ def test_of_processes_that_ask_for_one_name_one_gets_it(tmp_path: Path) -> None:
     assert sorted(codes) == [0] + [2] * 7
 
 
-def test_a_run_that_never_began_is_removed_and_one_that_did_stays(tmp_path: Path) -> None:
+def test_a_run_that_never_began_is_removed_and_one_that_did_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def play(run: Run, error: Exception, seen: int, checkpoints: tuple[str, ...]) -> None:
         store.update_status(run, images_seen=seen)
         for each in checkpoints:
@@ -111,11 +112,10 @@ def test_a_run_that_never_began_is_removed_and_one_that_did_stays(tmp_path: Path
     fail("failed", GanctlError("disk full"))
     fail("begun", UserError("too few"), 8)
     fail("saved", UserError("too few"), 0, "last.ckpt.previous")
-    with ExitStack() as other, pytest.raises(UserError), store.begun(tmp_path, "others", CONFIG) as run:
-        other.enter_context(run.lock())
-        play(run, UserError("in use"), 0, ())
     with pytest.raises(UserError, match="exists already"), store.begun(tmp_path, "failed", CONFIG):
         pass
+    monkeypatch.setattr(Run, "holder", lambda self: "process 1")
+    fail("others", UserError("in use"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["begun", "failed", "others", "saved"]
 
 
