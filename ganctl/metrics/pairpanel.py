@@ -25,17 +25,7 @@ from ganctl.metrics.extractors import Extractor, Features, fingerprint
 from ganctl.metrics.fidelity import Measured, fewest, fidelity
 from ganctl.metrics.isolation import isolated
 from ganctl.metrics.keys import NAMES, PAIRS, SETS
-from ganctl.metrics.pairs import (
-    SIDE_FOR_LPIPS,
-    SIDE_FOR_SSIM,
-    Channel,
-    find_alexnet,
-    l1,
-    lpips,
-    prepare_pair,
-    psnr,
-    ssim,
-)
+from ganctl.metrics.pairs import Channel, l1, lacks, lpips, prepare_pair, psnr, ssim
 from ganctl.metrics.sheets import join
 from ganctl.pictures import grid, to_bytes
 from ganctl.trained.loading import repeatable
@@ -105,26 +95,12 @@ class PairPanel:
         """The metrics that these pictures and this machine allow; says why others are left out."""
         sizes = [(min(pairs.target.shape[2:]) - 2 * self.border, pairs.target.shape[1]) for pairs in self.pairs()]
         side, channels = min(sizes)
-        lacking = {
-            "ssim": f"it needs {SIDE_FOR_SSIM} pixels a side" if side < SIDE_FOR_SSIM else None,
-            "lpips": self.without_lpips(side, channels),
-        }
+        lacking = lacks(side, channels, self.download)
         for metric, why in lacking.items():
-            if why is not None:
-                log.info("%s is left out: %s", NAMES[metric], why)
+            log.info("%s is left out: it %s", NAMES[metric], why)
         enough = {metric: self.count >= fewest(metric, self.extractor.feature_size) for metric in SETS}
         of_sets = () if self.border else tuple(metric for metric in SETS if enough[metric])
-        return (*(metric for metric in PAIRS if lacking.get(metric) is None), *of_sets)
-
-    def without_lpips(self, side: int, channels: int) -> str | None:
-        """Why LPIPS cannot be taken."""
-        if side < SIDE_FOR_LPIPS:
-            return f"it needs {SIDE_FOR_LPIPS} pixels a side"
-        if channels not in (1, 3):
-            return "it needs grey or coloured pictures"
-        if find_alexnet() is None and not self.download:
-            return "its weights are not here (download=true fetches them)"
-        return None
+        return (*(metric for metric in PAIRS if metric not in lacking), *of_sets)
 
     def terms(self, name: str, split: str, averaged: bool) -> Contract:
         """The conditions of all scores."""
