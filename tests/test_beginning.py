@@ -10,6 +10,7 @@ import pytest
 from picture_samples import encoded, plain
 
 from ganctl import cli
+from ganctl.runs import store
 
 SMALL = ["model.width=4", "images=8", "batch_size=2", "device=cpu", "precision=32", "trainer.threads=1"]
 SMALL += ["trainer.preview=2", "sample_every=null", "doctor_every=null"]
@@ -78,6 +79,27 @@ def test_a_name_that_names_no_folder_is_told_before_the_run_begins(capsys: pytes
     assert told(capsys) == [
         "ganctl train: name: 'newest'; use a plain folder name, such as first-try, or group/first-try"
     ]
+
+
+@pytest.mark.parametrize("more", [[], ["dry_run=true"], ["-m", "seed=1,2"], ["search=fd", "seed=1,2"]])
+def test_a_name_in_the_place_of_a_run_or_a_file_is_refused(
+    outputs: Path, capsys: pytest.CaptureFixture[str], more: list[str]
+) -> None:
+    store.create(outputs, "first", {})
+    (outputs / "notes").touch()
+    words = ["train", "model=dcgan", "dataset=digits", "device=cpu", *more]
+    for group, kind in {"first": "a run", "notes": "a file"}.items():
+        assert cli.main([*words, f"name={group}/x"]) == 2
+        expected = f"name: '{group}/x'; outputs/{group} is {kind}; choose another group, or leave it out"
+        assert told(capsys) == [f"ganctl train: {expected}"]
+    assert sorted(path.name for path in outputs.rglob("*")) == [
+        "checkpoints", "config.yaml", "first", "notes", "samples", "status.json"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("more", [[], ["-m", "seed=1,2"]])
+def test_runs_and_sweeps_may_be_grouped(more: list[str]) -> None:
+    assert cli.main(["train", "model=dcgan", "dataset=digits", *more, "name=group/first", "dry_run=true"]) == 0
 
 
 def test_a_run_that_is_resumed_has_its_name_already(outputs: Path) -> None:

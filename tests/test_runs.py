@@ -128,7 +128,28 @@ def test_a_taken_name_is_a_mistake(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", ".", "..", "../out", "/tmp/x", "a//b", "a/../../b", "-m", "~x", "newest", "a\nb", "a\0b"]
+    "name",
+    [
+        "",
+        ".",
+        "..",
+        "../out",
+        "/tmp/x",
+        "a//b",
+        "a/../../b",
+        "-m",
+        "~x",
+        "newest",
+        "a\nb",
+        "a\0b",
+        "a/b/c",
+        "/a",
+        "a/",
+        " a",
+        "a ",
+        "a.",
+        "x" * 201,
+    ],
 )
 def test_odd_names_are_mistakes(tmp_path: Path, name: str) -> None:
     with pytest.raises(UserError, match=r"^name: .*; use a plain folder name, such as first-try"):
@@ -140,13 +161,21 @@ def test_a_name_too_long_and_a_place_that_is_a_file_are_mistakes(tmp_path: Path)
     with pytest.raises(
         UserError, match=f"outputs: no run can be made in {tmp_path}: File name too long; set GANCTL_OUTPUTS"
     ):
-        create(tmp_path, "x" * 300, CONFIG)
+        create(tmp_path, "\N{CAT FACE}" * 100, CONFIG)
     (tmp_path / "file").touch()
-    for outputs, name in ((tmp_path / "file", None), (tmp_path / "file" / "deeper", "x"), (tmp_path, "file/x")):
+    for outputs, name in ((tmp_path / "file", None), (tmp_path / "file" / "deeper", "x")):
         with pytest.raises(
             UserError, match=r"^outputs: no run can be made in .*: a file is in the way; set GANCTL_OUTPUTS"
         ):
             create(outputs, name, CONFIG)
+
+
+def test_runs_of_a_sweep_in_a_group_are_found(tmp_path: Path) -> None:
+    made(tmp_path, "group/first-try")
+    made(tmp_path / "group" / "sweep", "1-seed=1")
+    made(tmp_path / "group" / "sweep" / "deeper", "unseen")
+    assert {run.name for run in all_runs(tmp_path)} == {"first-try", "1-seed=1"}
+    assert find("group/sweep/1-seed=1", tmp_path).exists()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")

@@ -63,6 +63,8 @@ __all__ = [
 ]
 
 NEWEST = "newest"
+PLAIN = re.compile(r"(?![ .~-])[^/\0]{1,200}(?<![ .])")  # name of a folder
+DEEP = 2  # folders between outputs/ and a run at most: a group's, a sweep's
 
 
 def outputs_root() -> Path:
@@ -120,11 +122,22 @@ def new_folder(outputs: Path, name: str) -> Path:
 
 
 def mistakes_of_name(outputs: Path, name: str) -> list[str]:
-    """Why no folder of that name can be made, as far as a look shows it."""
-    parts = name.split("/")
-    if name == NEWEST or any(not part or part.startswith((".", "-", "~")) or not part.isprintable() for part in parts):
+    """Why no run or sweep can have that name, as far as a look shows it."""
+    *group, last = name.split("/")
+    plain = all(PLAIN.fullmatch(part) and part.isprintable() for part in (*group, last))
+    if name == NEWEST or len(group) > 1 or not plain:
         return [f"name: {name!r}; use a plain folder name, such as first-try, or group/first-try"]
+    for place in map(outputs.joinpath, group):
+        if kind := other_than_group(place):
+            return [f"name: {name!r}; {place} is {kind}; choose another group, or leave it out"]
     return [taken(outputs / name, name)] if os.path.lexists(outputs / name) else []
+
+
+def other_than_group(place: Path) -> str | None:
+    """What lies in the place of a group of runs, if it is none."""
+    if Run(place).exists():
+        return "a run"
+    return "a file" if os.path.lexists(place) and not place.is_dir() else None
 
 
 def taken(folder: Path, name: str) -> str:
@@ -165,15 +178,19 @@ def not_writable(outputs: Path, error: BaseException) -> UserError:
 
 
 def all_runs(outputs: Path | None = None) -> list[Run]:
-    """Every run under outputs/, also one folder deeper (sweeps), the one last trained first."""
-    found = [run for folder in folders(outputs or outputs_root()) for run in runs_at(folder)]
+    """Every run under outputs/, also in sweeps and groups, the one last trained first."""
+    found = [run for folder in folders(outputs or outputs_root()) for run in runs_at(folder, DEEP)]
     return sorted(found, key=lambda run: (stored_status(run).updated, run.name), reverse=True)
 
 
-def runs_at(folder: Path) -> Iterator[Run]:
-    """The folder as a run, else the runs in it."""
+def runs_at(folder: Path, deep: int = 1) -> Iterator[Run]:
+    """The folder as a run, else the runs in it, so many folders deep."""
     run = Run(folder)
-    return iter([run]) if run.exists() else filter(Run.exists, map(Run, folders(folder)))
+    if run.exists():
+        yield run
+    elif deep:
+        for each in folders(folder):
+            yield from runs_at(each, deep - 1)
 
 
 def folders(folder: Path) -> list[Path]:
