@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from ganctl.errors import GanctlError, UserError
 from ganctl.runs import store
+from ganctl.runs.checkpoint import load_newest_good
 from ganctl.runs.status import finite, stored_status
 from ganctl.runs.store import Run, all_runs, checkpoint_path, create, find, find_checkpoint
 
@@ -120,11 +121,12 @@ def test_a_run_that_never_began_is_removed_and_one_that_did_stays(
 
 
 def test_a_taken_name_is_a_mistake(tmp_path: Path) -> None:
-    made(tmp_path, "first")
-    with pytest.raises(UserError) as caught:
-        create(tmp_path, "first", {})
-    words = f"name: {tmp_path}/first exists already; choose another name, or continue it with resume=first"
-    assert str(caught.value) == words
+    made(tmp_path, "first", "last.ckpt")
+    made(tmp_path, "barren")  # nothing that could be continued
+    for name, more in {"first": ", or continue it with resume=first", "barren": ""}.items():
+        with pytest.raises(UserError) as caught:
+            create(tmp_path, name, {})
+        assert str(caught.value) == f"name: {tmp_path}/{name} exists already; choose another name{more}"
 
 
 @pytest.mark.parametrize(
@@ -370,8 +372,25 @@ def test_checkpoints_are_named_by_word_or_images(tmp_path: Path) -> None:
     for which in ("lats", "-5", "1.5", "nan", "inf", ""):
         with pytest.raises(UserError, match=r"^ckpt: "):
             checkpoint_path(run, which)
-    with pytest.raises(UserError, match=r"^ckpt: last is not in .*; there are: none yet$"):
-        checkpoint_path(made(tmp_path, "second"))
+
+
+@pytest.mark.parametrize("which", ["last", "best", 8])
+def test_a_run_without_a_checkpoint_says_what_to_do(tmp_path: Path, which: str | int) -> None:
+    def told() -> set[str]:
+        """What is said where a file is asked for, and where the run is to go on."""
+        with pytest.raises(UserError) as asked:
+            checkpoint_path(run, which)
+        with pytest.raises(UserError) as resumed:
+            load_newest_good(run)
+        return {*asked.value.mistakes, *resumed.value.mistakes}
+
+    run = made(tmp_path, "second")
+    with run.lock():
+        wait = "has no checkpoint yet, and is still training; wait for its first one"
+        assert told() == {f"run: {run.folder} {wait}"}
+    store.update_status(run, state="failed")
+    again = "has no checkpoint, and its state is: failed; start it again by another name"
+    assert told() == {f"run: {run.folder} {again}"}
 
 
 def test_a_previous_file_stands_for_one_that_is_missing(tmp_path: Path) -> None:

@@ -15,7 +15,6 @@ from ganctl.nearest import hint
 from ganctl.runs.folder import (
     Run,
     available,
-    checkpoint_path,
     held,
     numbered,
     numbered_path,
@@ -44,6 +43,7 @@ __all__ = [
     "begun",
     "checkpoint_path",
     "create",
+    "demand_checkpoint",
     "find",
     "find_checkpoint",
     "held",
@@ -142,7 +142,9 @@ def other_than_group(place: Path) -> str | None:
 
 def taken(folder: Path, name: str) -> str:
     """The words for a name that another run or sweep has."""
-    return f"name: {folder} exists already; choose another name, or continue it with resume={name}"
+    barren = Run(folder).exists() and not available(Run(folder))
+    cure = "choose another name" if barren else f"choose another name, or continue it with resume={name}"
+    return f"name: {folder} exists already; {cure}"
 
 
 def new_titled_folder(outputs: Path, choices: Mapping[str, str]) -> Path:
@@ -249,3 +251,21 @@ def find_checkpoint(selector: str | None, which: str | int = "last", outputs: Pa
     if selector and os.path.isfile(os.path.expanduser(selector)):
         return Path(os.path.expanduser(selector))
     return checkpoint_path(find(selector, outputs), which)
+
+
+def checkpoint_path(run: Run, which: str | int = "last") -> Path:
+    """The file of `last`, `best` or a number of images (300k is understood). Raises UserError naming what there is."""
+    if path := held(run, which):
+        return path
+    demand_checkpoint(run)
+    raise UserError(f"ckpt: {which} is not in {run.folder}; there are: {', '.join(available(run))}")
+
+
+def demand_checkpoint(run: Run) -> None:
+    """Raise UserError, with what to do, for a run that has none."""
+    if available(run):
+        return
+    state = read_status(run).state
+    if state == "running":
+        raise UserError(f"run: {run.folder} has no checkpoint yet, and is still training; wait for its first one")
+    raise UserError(f"run: {run.folder} has no checkpoint, and its state is: {state}; start it again by another name")
