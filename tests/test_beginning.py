@@ -150,7 +150,7 @@ def test_unreadable_pictures_and_too_large_a_batch_are_told_together(capsys: pyt
     first, unreadable, advice = told(capsys)
     assert first == "ganctl train: 2 mistakes"
     assert unreadable.startswith("  dataset.root: 2 of 5 pictures in 'd' cannot be read: ")
-    assert advice == "  batch_size: 64; the dataset has 5 images; set batch_size=5 or less"
+    assert advice == "  batch_size: 64; 3 of the dataset's 5 images can be used; set batch_size=3 or less"
 
 
 def test_many_pictures_are_not_read_for_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
