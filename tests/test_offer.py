@@ -96,7 +96,8 @@ def test_training_fetches_no_weights_and_an_evaluation_may(alexnet: Path, monkey
     words = ["model=pix2pix", "dataset=random_pairs", "dataset.shape=[3,32,32]", "evaluate_every=64"]
     settings = prepare(compose([*words, "early_stop=lpips"]))
     alexnet.unlink()
-    needs = f"lpips needs {alexnet.name}, which is not in {alexnet.parent}; choose one of "
+    place = f"{alexnet.parent} (ganctl evaluate download=true fetches it)"
+    needs = f"lpips needs {alexnet.name}, which is not in {place}; choose one of "
     assert mistakes(*words, "early_stop=lpips")[0].startswith(f"early_stop: {needs}doctor, ")
     assert mistakes(*words, search="lpips")[0].startswith(f"search: {needs}")
     game, dataset = parts.game_of(settings), parts.dataset_of(settings)

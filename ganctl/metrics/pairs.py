@@ -107,7 +107,8 @@ def lacks(side: int | None, channels: int, fetching: bool) -> dict[str, str]:
     elif channels not in (1, 3):
         found["lpips"] = "needs grey or coloured pictures"
     elif find_alexnet() is None and not fetching:
-        found["lpips"] = f"needs {ALEXNET}, which is not in {torch.hub.get_dir()}/checkpoints"
+        where = f"{torch.hub.get_dir()}/checkpoints"
+        found["lpips"] = f"needs {ALEXNET}, which is not in {where} (ganctl evaluate download=true fetches it)"
     return found
 
 
