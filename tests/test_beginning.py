@@ -10,6 +10,7 @@ import pytest
 from picture_samples import encoded, plain
 
 from ganctl import cli
+from ganctl.runs import store
 
 SMALL = ["model.width=4", "images=8", "batch_size=2", "device=cpu", "precision=32", "trainer.threads=1"]
 SMALL += ["trainer.preview=2", "sample_every=null", "doctor_every=null"]
@@ -80,6 +81,27 @@ def test_a_name_that_names_no_folder_is_told_before_the_run_begins(capsys: pytes
     ]
 
 
+@pytest.mark.parametrize("more", [[], ["dry_run=true"], ["-m", "seed=1,2"], ["search=fd", "seed=1,2"]])
+def test_a_name_in_the_place_of_a_run_or_a_file_is_refused(
+    outputs: Path, capsys: pytest.CaptureFixture[str], more: list[str]
+) -> None:
+    store.create(outputs, "first", {})
+    (outputs / "notes").touch()
+    words = ["train", "model=dcgan", "dataset=digits", "device=cpu", *more]
+    for group, kind in {"first": "a run", "notes": "a file"}.items():
+        assert cli.main([*words, f"name={group}/x"]) == 2
+        expected = f"name: '{group}/x'; outputs/{group} is {kind}; choose another group, or leave it out"
+        assert told(capsys) == [f"ganctl train: {expected}"]
+    assert sorted(path.name for path in outputs.rglob("*")) == [
+        "checkpoints", "config.yaml", "first", "notes", "samples", "status.json"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("more", [[], ["-m", "seed=1,2"]])
+def test_runs_and_sweeps_may_be_grouped(more: list[str]) -> None:
+    assert cli.main(["train", "model=dcgan", "dataset=digits", *more, "name=group/first", "dry_run=true"]) == 0
+
+
 def test_a_run_that_is_resumed_has_its_name_already(outputs: Path) -> None:
     assert cli.main(["train", "model=dcgan", "model.noise_size=4", "dataset=digits", *SMALL, "name=first"]) == 0
     assert cli.main(["train", "resume=first", "images=16"]) == 0
@@ -128,7 +150,7 @@ def test_unreadable_pictures_and_too_large_a_batch_are_told_together(capsys: pyt
     first, unreadable, advice = told(capsys)
     assert first == "ganctl train: 2 mistakes"
     assert unreadable.startswith("  dataset.root: 2 of 5 pictures in 'd' cannot be read: ")
-    assert advice == "  batch_size: 64; the dataset has 5 images; set batch_size=5 or less"
+    assert advice == "  batch_size: 64; 3 of the dataset's 5 images can be used; set batch_size=3 or less"
 
 
 def test_many_pictures_are_not_read_for_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,6 +158,18 @@ def test_many_pictures_are_not_read_for_a_message(monkeypatch: pytest.MonkeyPatc
     put("d", 3, 2)
     assert cli.main(["train", *(word for word in DCGAN if not word.startswith("batch_size"))]) == 2
     assert not Path("cache", "pictures").exists()
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_mistake_that_only_the_pictures_show_leaves_no_run(
+    outputs: Path, capsys: pytest.CaptureFixture[str], processes: int
+) -> None:
+    put("d", 32)
+    words = [*DCGAN, "early_stop=fd", "evaluate_every=4", "name=first", f"trainer.processes={processes}"]
+    assert cli.main(["train", *words]) == 2
+    (only,) = told(capsys)
+    assert only.startswith("ganctl train: early_stop: no metric 'fd' here; there are ")
+    assert list(outputs.iterdir()) == []
 
 
 # ---- a dry run

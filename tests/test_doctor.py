@@ -466,7 +466,7 @@ def test_the_command_in_words(trained: store.Run, outputs: Path, capsys: pytest.
     settings = settings_of("dcgan", *SHORT, "name=empty")
     run = store.create(outputs, "empty", settings, settings["choices"], 512)
     assert main(["doctor", "run=empty"]) == 2
-    assert "there are: none yet" in capsys.readouterr().err
+    assert "has no checkpoint, and its state is: interrupted; start it again" in capsys.readouterr().err
     # still training: what was found so far
     (run.folder / FILE).write_text((trained.folder / FILE).read_text().splitlines(keepends=True)[0])
     assert [each.images for each in diagnosed(run)] == [64]

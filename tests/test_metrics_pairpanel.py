@@ -131,10 +131,12 @@ def test_what_is_left_out_is_said(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "ganctl")
     assert "kd" in pair_panel(Held(level(0, count=40), level(0, count=40)), "forty").metrics
     assert "fd is left out: it needs 64 pairs, and there are 40" in caplog.messages
-    assert "LPIPS is left out: it needs 32 pixels a side" in caplog.messages
+    assert "LPIPS is left out: it needs pictures of 32 pixels a side" in caplog.messages
     caplog.clear()
     enlarged(torch.zeros(34, 34, 3, dtype=torch.uint8))
-    assert caplog.messages == ["LPIPS is left out: it needs 32 pixels a side, and 30 are left without 2 at each border"]
+    assert caplog.messages == [
+        "LPIPS is left out: it needs pictures of 32 pixels a side, and 30 are left without 2 at each border"
+    ]
 
 
 def test_luma_by_hand() -> None:

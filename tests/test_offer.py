@@ -11,9 +11,9 @@ from ganctl.config.preparation import compose, prepare
 from ganctl.data.dataset import Dataset, Description, Table
 from ganctl.errors import UserError
 from ganctl.games.game import Game
-from ganctl.metrics import classifier
+from ganctl.metrics import classifier, pairpanel
 from ganctl.metrics.offer import offer
-from ganctl.metrics.panels import quick_panel
+from ganctl.metrics.panels import Wanted, panel_of, quick_panel
 from ganctl.training import parts
 
 CPU = torch.device("cpu")
@@ -41,6 +41,16 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def alexnet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file in the place of its weights, which only a score would read."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    file = tmp_path / "torch" / "hub" / "checkpoints" / "alexnet-owt-7be5be79.pth"
+    file.parent.mkdir(parents=True)
+    file.touch()
+    return file
+
+
 def mistakes(*words: str, search: str | None = None) -> list[str]:
     with pytest.raises(UserError) as caught:
         prepare(compose(words), search)
@@ -63,10 +73,17 @@ def mistakes(*words: str, search: str | None = None) -> list[str]:
          "psnr, psnr_y, ssim, ssim_y, l1, lpips"),
         ("model=srresnet dataset=random_superres dataset.shape=[1,32,32]", "ssim_y", "is never taken of this model on "
          "this dataset; choose one of doctor, psnr, ssim, l1, lpips"),
+        ("model=pix2pix dataset=random_pairs dataset.shape=[3,8,8]", "ssim", "needs pictures of 11 pixels a side; "
+         "choose one of doctor, fd, kd, psnr, l1"),
+        ("model=pix2pix dataset=random_pairs dataset.shape=[3,16,16]", "lpips", "needs pictures of 32 pixels a side; "
+         "choose one of doctor, fd, kd, psnr, ssim, l1"),
+        ("model=pix2pix dataset=random_pairs dataset.shape=[2,32,32]", "lpips", "needs grey or coloured pictures; "
+         "choose one of doctor, fd, kd, psnr, ssim, l1"),
         ("model=cyclegan dataset=random_unpaired", "diversity", "is never taken of this model on this dataset; choose "
          "one of doctor, fd, kd, conditional"),
     ],
 )  # fmt: skip
+@pytest.mark.usefixtures("alexnet")
 def test_what_cannot_be_watched(words: str, score: str, told: str) -> None:
     found = mistakes(*words.split(), "evaluate_every=64", f"early_stop={score}")
     order = [sorted(each.replace(",", "").split()) for each in (found[0], f"early_stop: {score} {told}")]
@@ -75,12 +92,29 @@ def test_what_cannot_be_watched(words: str, score: str, told: str) -> None:
     assert len(found) == 1
 
 
+def test_training_fetches_no_weights_and_an_evaluation_may(alexnet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["model=pix2pix", "dataset=random_pairs", "dataset.shape=[3,32,32]", "evaluate_every=64"]
+    settings = prepare(compose([*words, "early_stop=lpips"]))
+    alexnet.unlink()
+    place = f"{alexnet.parent} (ganctl evaluate download=true fetches it)"
+    needs = f"lpips needs {alexnet.name}, which is not in {place}; choose one of "
+    assert mistakes(*words, "early_stop=lpips")[0].startswith(f"early_stop: {needs}doctor, ")
+    assert mistakes(*words, search="lpips")[0].startswith(f"search: {needs}")
+    game, dataset = parts.game_of(settings), parts.dataset_of(settings)
+    with pytest.raises(UserError, match=r"which is not here; put it into .*, or set download=true"):
+        panel_of(settings, dataset, dataset.open(CPU), game, Wanted(["lpips"]), CPU)
+    monkeypatch.setattr(pairpanel, "lpips", lambda output, target, download: float(download))
+    wanted = Wanted(["lpips"], extractor="random", download=True)
+    assert panel_of(settings, dataset, dataset.open(CPU), game, wanted, CPU).keys == ("lpips",)
+
+
 @pytest.mark.parametrize(
     "words",
     [
         "model=cgan dataset=digits early_stop=conditional",
         "model=stackgan dataset=random_captions early_stop=conditional",
         "model=srresnet dataset=random_superres early_stop=psnr_y",
+        "model=srresnet dataset=random_superres dataset.shape=[3,8,8] early_stop=ssim",  # whole pictures are larger
         "model=gan dataset=grid25 early_stop=kl",
         "model=dcgan dataset=digits early_stop=recall",
     ],
@@ -95,9 +129,9 @@ def test_it_is_told_with_the_other_mistakes_and_nothing_is_made(
     words = ["model=dcgan", "dataset=digits", "early_stop=psnr", "batch_size=0"]
     assert cli.main(["train", *words]) == 2
     told = capsys.readouterr().err
-    assert told.startswith("ganctl train: 3 mistakes\n")
+    assert told.startswith("ganctl train: 2 mistakes\n")
     assert "  early_stop: psnr is never taken of this model on this dataset; choose one of doctor, fd, kd, " in told
-    assert "  early_stop: psnr was given, and nothing is evaluated; set evaluate_every=25k\n" in told
+    assert "nothing is evaluated" not in told  # nor would evaluations take it
     assert not outputs.exists()
 
 
@@ -159,6 +193,7 @@ SEARCH = ["model=dcgan", "dataset=digits", "model.optimizers.generator.lr=1e-3,1
     ("words", "told"),
     [
         (["search=psnr"], "search: psnr is never taken of this model on this dataset; choose one of fd, kd, "),
+        (["search=psnr", "evaluate_every=null"], "search: psnr is never taken of this model on this dataset"),
         (["search=psnr", "early_stop=null"], "search: psnr is never taken of this model on this dataset"),
         (["search=conditional"], f"search: conditional {OBEDIENCE}; choose one of fd, "),
         (["search=recall", "early_stop=doctor"], "search: recall is taken while training only where it is watched, and "

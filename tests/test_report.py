@@ -149,7 +149,7 @@ def test_report_says_that_a_run_is_still_training(outputs, monkeypatch):
     ("words", "told"),
     [
         (["run=nothing"], "run: no run 'nothing'"),
-        (["first", "ckpt=best"], "ckpt: best is not in outputs/first; there are: none yet"),
+        (["first", "ckpt=best"], "run: outputs/first has no checkpoint, and its state is: finished"),
         (["first", "out=page.pdf"], "out: page.pdf: the page is HTML; end the name in .html"),
         (["first", "out=."], "out: . is a folder"),
         (["spoilt"], "holds no model; it was not written by ganctl train"),

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from ganctl.errors import GanctlError, UserError
 from ganctl.runs import store
+from ganctl.runs.checkpoint import load_newest_good
 from ganctl.runs.status import finite, stored_status
 from ganctl.runs.store import Run, all_runs, checkpoint_path, create, find, find_checkpoint
 
@@ -95,16 +96,62 @@ def test_of_processes_that_ask_for_one_name_one_gets_it(tmp_path: Path) -> None:
     assert sorted(codes) == [0] + [2] * 7
 
 
+def test_a_run_that_never_began_is_removed_and_one_that_did_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def play(run: Run, error: Exception, seen: int, checkpoints: tuple[str, ...]) -> None:
+        store.update_status(run, images_seen=seen)
+        for each in checkpoints:
+            (run.checkpoints / each).touch()
+        raise error
+
+    def fail(name: str, error: Exception, seen: int = 0, *checkpoints: str) -> None:
+        with pytest.raises(type(error)), store.begun(tmp_path, name, CONFIG) as run:
+            play(run, error, seen, checkpoints)
+
+    fail("mistake", UserError("too few"))
+    fail("failed", GanctlError("disk full"))
+    fail("begun", UserError("too few"), 8)
+    fail("saved", UserError("too few"), 0, "last.ckpt.previous")
+    with pytest.raises(UserError, match="exists already"), store.begun(tmp_path, "failed", CONFIG):
+        pass
+    monkeypatch.setattr(Run, "holder", lambda self: "process 1")
+    fail("others", UserError("in use"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["begun", "failed", "others", "saved"]
+
+
 def test_a_taken_name_is_a_mistake(tmp_path: Path) -> None:
-    made(tmp_path, "first")
-    with pytest.raises(UserError) as caught:
-        create(tmp_path, "first", {})
-    words = f"name: {tmp_path}/first exists already; choose another name, or continue it with resume=first"
-    assert str(caught.value) == words
+    made(tmp_path, "first", "last.ckpt")
+    made(tmp_path, "barren")  # nothing that could be continued
+    for name, more in {"first": ", or continue it with resume=first", "barren": ""}.items():
+        with pytest.raises(UserError) as caught:
+            create(tmp_path, name, {})
+        assert str(caught.value) == f"name: {tmp_path}/{name} exists already; choose another name{more}"
 
 
 @pytest.mark.parametrize(
-    "name", ["", ".", "..", "../out", "/tmp/x", "a//b", "a/../../b", "-m", "~x", "newest", "a\nb", "a\0b"]
+    "name",
+    [
+        "",
+        ".",
+        "..",
+        "../out",
+        "/tmp/x",
+        "a//b",
+        "a/../../b",
+        "-m",
+        "~x",
+        "newest",
+        "a\nb",
+        "a\0b",
+        "a/b/c",
+        "/a",
+        "a/",
+        " a",
+        "a ",
+        "a.",
+        "x" * 201,
+    ],
 )
 def test_odd_names_are_mistakes(tmp_path: Path, name: str) -> None:
     with pytest.raises(UserError, match=r"^name: .*; use a plain folder name, such as first-try"):
@@ -116,13 +163,21 @@ def test_a_name_too_long_and_a_place_that_is_a_file_are_mistakes(tmp_path: Path)
     with pytest.raises(
         UserError, match=f"outputs: no run can be made in {tmp_path}: File name too long; set GANCTL_OUTPUTS"
     ):
-        create(tmp_path, "x" * 300, CONFIG)
+        create(tmp_path, "\N{CAT FACE}" * 100, CONFIG)
     (tmp_path / "file").touch()
-    for outputs, name in ((tmp_path / "file", None), (tmp_path / "file" / "deeper", "x"), (tmp_path, "file/x")):
+    for outputs, name in ((tmp_path / "file", None), (tmp_path / "file" / "deeper", "x")):
         with pytest.raises(
             UserError, match=r"^outputs: no run can be made in .*: a file is in the way; set GANCTL_OUTPUTS"
         ):
             create(outputs, name, CONFIG)
+
+
+def test_runs_of_a_sweep_in_a_group_are_found(tmp_path: Path) -> None:
+    made(tmp_path, "group/first-try")
+    made(tmp_path / "group" / "sweep", "1-seed=1")
+    made(tmp_path / "group" / "sweep" / "deeper", "unseen")
+    assert {run.name for run in all_runs(tmp_path)} == {"first-try", "1-seed=1"}
+    assert find("group/sweep/1-seed=1", tmp_path).exists()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
@@ -317,8 +372,25 @@ def test_checkpoints_are_named_by_word_or_images(tmp_path: Path) -> None:
     for which in ("lats", "-5", "1.5", "nan", "inf", ""):
         with pytest.raises(UserError, match=r"^ckpt: "):
             checkpoint_path(run, which)
-    with pytest.raises(UserError, match=r"^ckpt: last is not in .*; there are: none yet$"):
-        checkpoint_path(made(tmp_path, "second"))
+
+
+@pytest.mark.parametrize("which", ["last", "best", 8])
+def test_a_run_without_a_checkpoint_says_what_to_do(tmp_path: Path, which: str | int) -> None:
+    def told() -> set[str]:
+        """What is said where a file is asked for, and where the run is to go on."""
+        with pytest.raises(UserError) as asked:
+            checkpoint_path(run, which)
+        with pytest.raises(UserError) as resumed:
+            load_newest_good(run)
+        return {*asked.value.mistakes, *resumed.value.mistakes}
+
+    run = made(tmp_path, "second")
+    with run.lock():
+        wait = "has no checkpoint yet, and is still training; wait for its first one"
+        assert told() == {f"run: {run.folder} {wait}"}
+    store.update_status(run, state="failed")
+    again = "has no checkpoint, and its state is: failed; start it again by another name"
+    assert told() == {f"run: {run.folder} {again}"}
 
 
 def test_a_previous_file_stands_for_one_that_is_missing(tmp_path: Path) -> None:

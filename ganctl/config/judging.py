@@ -3,7 +3,8 @@
 import inspect
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,13 +70,28 @@ def scant(looked: Looked, batch_size: int, *, sound: bool) -> list[str]:
     usable, found = looked.facts.count, list[str]()
     if sound and usable <= FEW:
         try:
-            with untold(DATA):
-                usable = len(looked.dataset.open(torch.device("cpu")))
+            usable = opened(looked.dataset)
+        except NoneReadable as error:  # no batch size would do
+            return list(error.mistakes)
         except UserError as error:
             found += error.mistakes
-            if isinstance(error, NoneReadable):  # no batch size would do
-                return found
+            with suppress(UserError):
+                usable = opened(skipping(looked.dataset))
     return [*found, too_large(batch_size, usable, looked.facts.count)]
+
+
+def opened(dataset: Dataset) -> int:
+    """How many pictures can be trained on. Raises UserError."""
+    with untold(DATA):
+        return len(dataset.open(torch.device("cpu")))
+
+
+def skipping(dataset: Dataset) -> Dataset:
+    """The same data with on_error=skip, where it has that setting: what it would be trained on once that is set."""
+    lenient = copy(dataset)
+    if hasattr(lenient, "on_error"):
+        lenient.on_error = "skip"
+    return lenient
 
 
 def too_large(batch_size: int, usable: int, count: int) -> str:

@@ -1,6 +1,5 @@
 """The run's own settings: every value brought to its type, or told as a mistake."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields
 from types import NoneType
@@ -13,7 +12,6 @@ from ganctl.nearest import hint
 
 GROUPS = ("dataset", "model", "loss", "augment", "trainer")
 DEVICES = ("auto", "cpu", "cuda", "mps", "idle")
-FOLDER_NAME = re.compile(r"[^/\\\0]{1,200}")
 
 
 def names() -> list[str]:
@@ -111,11 +109,6 @@ def _device(value: Any) -> None:
         raise ValueError(f"{what}; choose {', '.join(DEVICES)} or GPU numbers such as [0,2]")
 
 
-def _name(value: str | None) -> None:
-    if value is not None and (not FOLDER_NAME.fullmatch(value) or value.strip(" .") != value):
-        raise ValueError(f"name: {shown(value)} is not the name of a folder; use letters, digits, '-' and '_'")
-
-
 def _plugins(value: list[str]) -> None:
     wrong = [each for each in value if not all(part.isidentifier() for part in each.split("."))]
     if wrong:
@@ -124,4 +117,4 @@ def _plugins(value: list[str]) -> None:
         )
 
 
-SPECIAL = {"device": _device, "name": _name, "plugins": _plugins}
+SPECIAL = {"device": _device, "plugins": _plugins}

@@ -128,13 +128,14 @@ def watching_mistakes(early_stop: str | None, evaluate_every: object, doctor_eve
     if early_stop in (None, DOCTOR):
         return []
     idle = f"early_stop: {early_stop} was given, and nothing is evaluated; set evaluate_every=25k"
-    return known.mistakes("early_stop", early_stop, [DOCTOR]) + ([idle] if evaluate_every is None else [])
+    return known.mistakes("early_stop", early_stop, [DOCTOR]) or ([idle] if evaluate_every is None else [])
 
 
 def searching_mistakes(search: str, early_stop: str | None, evaluate_every: object, known: Offer) -> list[str]:
     """What is wrong with the score that a search goes by."""
-    mistakes = known.mistakes("search", search)
-    if not mistakes and search != early_stop and search not in known.usual:
+    if mistakes := known.mistakes("search", search):
+        return mistakes
+    if search != early_stop and search not in known.usual:
         mistakes = [
             f"search: {search} is taken while training only where it is watched, and early_stop={early_stop} was "
             f"given; leave early_stop out, or choose one of {', '.join(known.usual)}"

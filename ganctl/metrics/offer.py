@@ -26,17 +26,20 @@ from ganctl.metrics.keys import (
     Offer,
     scores_of,
 )
-from ganctl.metrics.pairs import SIDE_FOR_SSIM
+from ganctl.metrics.pairs import SIDE_FOR_SSIM, lacks
 
 COLOUR = 3  # channels of pictures that have a Y
 
 
-def offer(game: Game, dataset: Dataset) -> Offer:
-    """The metrics and their scores. The game may be weightless. Raises UserError for a game that is not scored here."""
+def offer(game: Game, dataset: Dataset, *, fetching: bool = False) -> Offer:
+    """The metrics and their scores. The game may be weightless. Raises UserError for a game that is not scored here.
+
+    fetching: whether weights that are not here may be downloaded, which training never does.
+    """
     if isinstance(game, Generative):
         return of_points() if isinstance(dataset, Points) else of_pictures(game, dataset.describe())
     if issubclass(game.batches, Pairs):
-        return of_pairs(dataset.describe())
+        return of_pairs(dataset.describe(), fetching)
     return of_domains(game)
 
 
@@ -73,11 +76,12 @@ def knows_classes(game: Generative) -> bool:
     return True
 
 
-def of_pairs(facts: Description) -> Offer:
+def of_pairs(facts: Description, fetching: bool) -> Offer:
     """Each picture against its own, and where all are of one size, the set against the set."""
-    refused = {}
+    side = None if facts.enlarges else min(facts.shape[1:])  # whole pictures are enlarged: their sizes show later
+    refused = lacks(side, facts.shape[0], fetching)
     if facts.enlarges:
-        refused = dict.fromkeys(SETS, "compares sets of pictures of one size")
+        refused |= dict.fromkeys(SETS, "compares sets of pictures of one size")
     metrics = tuple(metric for metric in (*PAIRS, *SETS) if metric not in refused)
     has_y = facts.enlarges and facts.shape[0] == COLOUR
     scores = tuple(key for key in scores_of(metrics) if has_y or key not in ON_Y)

@@ -25,17 +25,7 @@ from ganctl.metrics.extractors import Extractor, Features, fingerprint
 from ganctl.metrics.fidelity import Measured, enough, fewest, fidelity
 from ganctl.metrics.isolation import isolated
 from ganctl.metrics.keys import NAMES, PAIRS, SETS
-from ganctl.metrics.pairs import (
-    SIDE_FOR_LPIPS,
-    SIDE_FOR_SSIM,
-    Channel,
-    find_alexnet,
-    l1,
-    lpips,
-    prepare_pair,
-    psnr,
-    ssim,
-)
+from ganctl.metrics.pairs import Channel, l1, lacks, lpips, prepare_pair, psnr, ssim
 from ganctl.metrics.sheets import join
 from ganctl.pictures import grid, to_bytes
 from ganctl.trained.loading import repeatable
@@ -105,31 +95,12 @@ class PairPanel:
         """The metrics that these pictures and this machine allow; says why others are left out."""
         sizes = [(min(pairs.target.shape[2:]) - 2 * self.border, pairs.target.shape[1]) for pairs in self.pairs()]
         side, channels = min(sizes)
-        lacking = {
-            "ssim": self.too_small(side, SIDE_FOR_SSIM),
-            "lpips": self.without_lpips(side, channels),
-        }
+        lacking = lacks(side, channels, self.download, self.border)
         for metric, why in lacking.items():
-            if why is not None:
-                log.info("%s is left out: %s", NAMES[metric], why)
+            log.info("%s is left out: it %s", NAMES[metric], why)
         needed = {metric: fewest(metric, self.extractor.feature_size) for metric in SETS if not self.border}
         of_sets = [metric for metric, each in needed.items() if enough(metric, each, self.count, "pairs")]
-        return (*(metric for metric in PAIRS if lacking.get(metric) is None), *of_sets)
-
-    def too_small(self, side: int, needed: int) -> str | None:
-        """Why pictures with so many pixels a side, without their border, cannot be seen by a metric."""
-        cut = f", and {side} are left without {self.border} at each border" if self.border else ""
-        return f"it needs {needed} pixels a side{cut}" if side < needed else None
-
-    def without_lpips(self, side: int, channels: int) -> str | None:
-        """Why LPIPS cannot be taken."""
-        if small := self.too_small(side, SIDE_FOR_LPIPS):
-            return small
-        if channels not in (1, 3):
-            return "it needs grey or coloured pictures"
-        if find_alexnet() is None and not self.download:
-            return "its weights are not here (download=true fetches them)"
-        return None
+        return (*(metric for metric in PAIRS if metric not in lacking), *of_sets)
 
     def terms(self, name: str, split: str, averaged: bool) -> Contract:
         """The conditions of all scores."""

@@ -94,6 +94,25 @@ def find_alexnet() -> Path | None:
     return path if path.is_file() else None
 
 
+def lacks(side: int | None, channels: int, fetching: bool, border: int = 0) -> dict[str, str]:
+    """Metric -> what it needs that pictures or machine lack; side: the smaller one, None where it is not known.
+
+    fetching: whether weights that are not here may be downloaded. border: pixels taken off each end of `side`.
+    """
+    found = {}
+    cut = f", and {side} are left without {border} at each border" if border else ""
+    if side is not None and side < SIDE_FOR_SSIM:
+        found["ssim"] = f"needs pictures of {SIDE_FOR_SSIM} pixels a side{cut}"
+    if side is not None and side < SIDE_FOR_LPIPS:
+        found["lpips"] = f"needs pictures of {SIDE_FOR_LPIPS} pixels a side{cut}"
+    elif channels not in (1, 3):
+        found["lpips"] = "needs grey or coloured pictures"
+    elif find_alexnet() is None and not fetching:
+        where = f"{torch.hub.get_dir()}/checkpoints"
+        found["lpips"] = f"needs {ALEXNET}, which is not in {where} (ganctl evaluate download=true fetches it)"
+    return found
+
+
 def lpips(output: Tensor, target: Tensor, download: bool = False) -> float:
     """Zhang et al. 2018 on AlexNet; output, target: [B, 3, H, W] in [0, 1]. Raises UserError where the weights lack."""
     from torchmetrics.functional.image import learned_perceptual_image_patch_similarity

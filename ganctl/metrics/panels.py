@@ -86,7 +86,7 @@ def panel_of(
 ) -> Judge:
     """The panel for a run's dataset (as its config built it) and game. Raises UserError in words."""
     name = name_of(settings)
-    offered = offer(game, dataset)
+    offered = offer(game, dataset, fetching=True)  # where it may not, whoever needs the weights says how to get them
     if wanted.metrics is not None:
         offered.demand(wanted.metrics)
     if not isinstance(game, Generative):

@@ -14,6 +14,7 @@ from ganctl.errors import UserError
 from ganctl.runs.atomic import not_written, whole_file
 from ganctl.runs.content import Copier, already_compact, fingerprint, num_bytes, plain
 from ganctl.runs.folder import Run, numbered, previous_of
+from ganctl.runs.store import demand_checkpoint
 
 __all__ = ["FORMAT", "KIND", "NewerFormat", "Restored", "fingerprint", "load", "load_newest_good", "save"]
 
@@ -159,8 +160,9 @@ def checked(content: Any) -> dict[str, Any]:
 def load_newest_good(run: Run, device: str | torch.device = "cpu") -> Restored:
     """The newest checkpoint of a run that can be read: last.ckpt, else its previous or a numbered one.
 
-    Raises UserError naming each file that cannot be read when none can, and NewerFormat.
+    Raises UserError where there is none or, naming each file, where none can be read, and NewerFormat.
     """
+    demand_checkpoint(run)
     last = run.checkpoints / "last.ckpt"
     notices: list[str] = []
     newest = first_good([last], device, notices)

@@ -156,17 +156,11 @@ def available(run: Run) -> list[str]:
     return [*named, *map(str, numbered(run))]
 
 
-def checkpoint_path(run: Run, which: str | int = "last") -> Path:
-    """The file of `last`, `best` or a number of images (300k is understood). Raises UserError naming what there is."""
-    path = held(run, which)
-    if path is None:
-        there = ", ".join(available(run)) or "none yet"
-        raise UserError(f"ckpt: {which} is not in {run.folder}; there are: {there}")
-    return path
-
-
 def held(run: Run, which: str | int) -> Path | None:
-    """As `checkpoint_path`, None where the run has no such checkpoint. Raises UserError for what names none."""
+    """The file of `last`, `best` or a number of images (300k is understood), None where the run has no such checkpoint.
+
+    Raises UserError for what names none.
+    """
     name = str(which)
     if name not in ("last", "best"):
         try:

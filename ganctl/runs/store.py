@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from itertools import count
 from pathlib import Path
@@ -15,7 +15,6 @@ from ganctl.nearest import hint
 from ganctl.runs.folder import (
     Run,
     available,
-    checkpoint_path,
     held,
     numbered,
     numbered_path,
@@ -41,8 +40,10 @@ __all__ = [
     "Status",
     "all_runs",
     "available",
+    "begun",
     "checkpoint_path",
     "create",
+    "demand_checkpoint",
     "find",
     "find_checkpoint",
     "held",
@@ -62,6 +63,8 @@ __all__ = [
 ]
 
 NEWEST = "newest"
+PLAIN = re.compile(r"(?![ .~-])[^/\0]{1,200}(?<![ .])")  # name of a folder
+DEEP = 2  # folders between outputs/ and a run at most: a group's, a sweep's
 
 
 def outputs_root() -> Path:
@@ -94,6 +97,20 @@ def create(
     return run
 
 
+@contextmanager
+def begun(
+    outputs: Path, name: str | None, config: dict[str, Any], choices: Mapping[str, str] | None = None, images: int = 0
+) -> Iterator[Run]:
+    """Inside, a new run as `create` makes it; gone again where a user's mistake shows before it saw an image."""
+    run = create(outputs, name, config, choices, images)
+    try:
+        yield run
+    except UserError:
+        if stored_status(run).images_seen == 0 and not any(run.checkpoints.glob("*")) and run.holder() is None:
+            shutil.rmtree(run.folder, ignore_errors=True)
+        raise
+
+
 def new_folder(outputs: Path, name: str) -> Path:
     """Make the folder that the user named. Raises UserError."""
     if mistakes := mistakes_of_name(outputs, name):
@@ -105,16 +122,29 @@ def new_folder(outputs: Path, name: str) -> Path:
 
 
 def mistakes_of_name(outputs: Path, name: str) -> list[str]:
-    """Why no folder of that name can be made, as far as a look shows it."""
-    parts = name.split("/")
-    if name == NEWEST or any(not part or part.startswith((".", "-", "~")) or not part.isprintable() for part in parts):
+    """Why no run or sweep can have that name, as far as a look shows it."""
+    *group, last = name.split("/")
+    plain = all(PLAIN.fullmatch(part) and part.isprintable() for part in (*group, last))
+    if name == NEWEST or len(group) > 1 or not plain:
         return [f"name: {name!r}; use a plain folder name, such as first-try, or group/first-try"]
+    for place in map(outputs.joinpath, group):
+        if kind := other_than_group(place):
+            return [f"name: {name!r}; {place} is {kind}; choose another group, or leave it out"]
     return [taken(outputs / name, name)] if os.path.lexists(outputs / name) else []
+
+
+def other_than_group(place: Path) -> str | None:
+    """What lies in the place of a group of runs, if it is none."""
+    if Run(place).exists():
+        return "a run"
+    return "a file" if os.path.lexists(place) and not place.is_dir() else None
 
 
 def taken(folder: Path, name: str) -> str:
     """The words for a name that another run or sweep has."""
-    return f"name: {folder} exists already; choose another name, or continue it with resume={name}"
+    barren = Run(folder).exists() and not available(Run(folder))
+    cure = "choose another name" if barren else f"choose another name, or continue it with resume={name}"
+    return f"name: {folder} exists already; {cure}"
 
 
 def new_titled_folder(outputs: Path, choices: Mapping[str, str]) -> Path:
@@ -150,15 +180,19 @@ def not_writable(outputs: Path, error: BaseException) -> UserError:
 
 
 def all_runs(outputs: Path | None = None) -> list[Run]:
-    """Every run under outputs/, also one folder deeper (sweeps), the one last trained first."""
-    found = [run for folder in folders(outputs or outputs_root()) for run in runs_at(folder)]
+    """Every run under outputs/, also in sweeps and groups, the one last trained first."""
+    found = [run for folder in folders(outputs or outputs_root()) for run in runs_at(folder, DEEP)]
     return sorted(found, key=lambda run: (stored_status(run).updated, run.name), reverse=True)
 
 
-def runs_at(folder: Path) -> Iterator[Run]:
-    """The folder as a run, else the runs in it."""
+def runs_at(folder: Path, deep: int = 1) -> Iterator[Run]:
+    """The folder as a run, else the runs in it, so many folders deep."""
     run = Run(folder)
-    return iter([run]) if run.exists() else filter(Run.exists, map(Run, folders(folder)))
+    if run.exists():
+        yield run
+    elif deep:
+        for each in folders(folder):
+            yield from runs_at(each, deep - 1)
 
 
 def folders(folder: Path) -> list[Path]:
@@ -217,3 +251,21 @@ def find_checkpoint(selector: str | None, which: str | int = "last", outputs: Pa
     if selector and os.path.isfile(os.path.expanduser(selector)):
         return Path(os.path.expanduser(selector))
     return checkpoint_path(find(selector, outputs), which)
+
+
+def checkpoint_path(run: Run, which: str | int = "last") -> Path:
+    """The file of `last`, `best` or a number of images (300k is understood). Raises UserError naming what there is."""
+    if path := held(run, which):
+        return path
+    demand_checkpoint(run)
+    raise UserError(f"ckpt: {which} is not in {run.folder}; there are: {', '.join(available(run))}")
+
+
+def demand_checkpoint(run: Run) -> None:
+    """Raise UserError, with what to do, for a run that has none."""
+    if available(run):
+        return
+    state = read_status(run).state
+    if state == "running":
+        raise UserError(f"run: {run.folder} has no checkpoint yet, and is still training; wait for its first one")
+    raise UserError(f"run: {run.folder} has no checkpoint, and its state is: {state}; start it again by another name")

@@ -2,6 +2,8 @@
 
 import logging
 from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
@@ -24,11 +26,16 @@ def train(settings: Config, *, run: Run | None = None, callbacks: Sequence[pl.Ca
     """Train from the first image on, as `preparation.prepare` settled it; returns the content of result.json."""
     with prepared_cpu(settings["trainer"]["threads"]):
         stage = set_up(settings)
-        images = quantity(settings["images"])
-        run = run or store.create(store.outputs_root(), settings["name"], settings, settings["choices"], images)
-        if group.to_be_started(settings, stage.placement):
-            return play_together(settings, stage, run, resuming=False, callbacks=callbacks)
-        return play(settings, stage, run, state=None, callbacks=callbacks)
+        with nullcontext(run) if run else store.begun(*folder_of(settings)) as begun:
+            if group.to_be_started(settings, stage.placement):
+                return play_together(settings, stage, begun, resuming=False, callbacks=callbacks)
+            return play(settings, stage, begun, state=None, callbacks=callbacks)
+
+
+def folder_of(settings: Config) -> tuple[Path, str | None, Config, dict[str, str], int]:
+    """What `store.create` makes the run's folder of."""
+    images = quantity(settings["images"])
+    return store.outputs_root(), settings["name"], settings, settings["choices"], images
 
 
 def resume(run: Run, settings: Config, *, callbacks: Sequence[pl.Callback] = ()) -> Config:
