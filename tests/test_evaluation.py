@@ -286,7 +286,10 @@ def test_mistakes_are_told_in_words(
 def test_a_run_without_checkpoints(outputs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     store.create(store.outputs_root(), "empty", settings_of("empty"), {}, 10)
     assert main(["evaluate", "run=empty"]) == 2
-    assert "ckpt: last is not in" in capsys.readouterr().err
+    assert (
+        "empty has no checkpoint, and its state is: interrupted; start it again under another name"
+        in capsys.readouterr().err
+    )
 
 
 def test_panels_are_made_once(trained: store.Run, monkeypatch: pytest.MonkeyPatch) -> None:

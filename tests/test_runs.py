@@ -389,7 +389,7 @@ def test_a_run_without_a_checkpoint_says_what_to_do(tmp_path: Path, which: str |
         wait = "has no checkpoint yet, and is still training; wait for its first one"
         assert told() == {f"run: {run.folder} {wait}"}
     store.update_status(run, state="failed")
-    again = "has no checkpoint, and its state is: failed; start it again by another name"
+    again = "has no checkpoint, and its state is: failed; start it again under another name"
     assert told() == {f"run: {run.folder} {again}"}
 
 
