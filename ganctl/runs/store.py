@@ -268,4 +268,5 @@ def demand_checkpoint(run: Run) -> None:
     state = read_status(run).state
     if state == "running":
         raise UserError(f"run: {run.folder} has no checkpoint yet, and is still training; wait for its first one")
-    raise UserError(f"run: {run.folder} has no checkpoint, and its state is: {state}; start it again under another name")
+    cure = "start it again under another name"
+    raise UserError(f"run: {run.folder} has no checkpoint, and its state is: {state}; {cure}")
