@@ -23,7 +23,7 @@ def train(*overrides: str, config_dirs: Sequence[str | Path] = (), **settings: A
 
 def resume(run: str | Path = "newest", **changes: Any) -> dict[str, Any]:
     """Continue a run (its folder, its name, or the newest) in its folder; only `images` and `device` may change."""
-    from ganctl.config.preparation import recheck
+    from ganctl.config.rechecking import recheck
     from ganctl.runs import store
     from ganctl.training import start
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from ganctl.config.preparation import compose, prepare, recheck
+from ganctl.config.preparation import compose, prepare
+from ganctl.config.rechecking import recheck
 from ganctl.errors import UserError
 
 SMALL = ("model.width=4", "model.blocks=1", "dataset.shape=[3,16,16]", "batch_size=2", "images=640", "device=cpu")

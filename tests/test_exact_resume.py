@@ -19,7 +19,8 @@ import torch.utils.tensorboard  # noqa: F401 - once, here, not in every child
 from model_data import MODELS, PRESETS, overrides, without_weights
 from omegaconf import OmegaConf
 
-from ganctl.config.preparation import compose, prepare, recheck
+from ganctl.config.preparation import compose, prepare
+from ganctl.config.rechecking import recheck
 from ganctl.runs import checkpoint, store
 from ganctl.runs.content import fingerprint
 from ganctl.training import start

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from ganctl.config.preparation import compose, prepare, recheck
+from ganctl.config.preparation import compose, prepare
+from ganctl.config.rechecking import recheck
 from ganctl.errors import TERMINATED, GanctlError, Stopped, UserError
 from ganctl.runs import checkpoint, store
 from ganctl.runs.content import fingerprint

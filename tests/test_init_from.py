@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from ganctl.config.preparation import compose, prepare, recheck
+from ganctl.config.preparation import compose, prepare
+from ganctl.config.rechecking import recheck
 from ganctl.errors import UserError
 from ganctl.runs import checkpoint, store
 from ganctl.runs.content import fingerprint

@@ -13,7 +13,8 @@ import pytorch_lightning as pl
 import torch
 from PIL import Image
 
-from ganctl.config.preparation import compose, prepare, recheck
+from ganctl.config.preparation import compose, prepare
+from ganctl.config.rechecking import recheck
 from ganctl.errors import INTERRUPTED, NOT_FINITE, TERMINATED, NotFinite, Stopped, UserError
 from ganctl.pictures import captioned, strip
 from ganctl.runs import checkpoint, store

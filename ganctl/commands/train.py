@@ -142,7 +142,7 @@ def resume(line: Line) -> int:
 
     run = store.find(line.resumes[0])
     changes = [word for word in line.overrides if not word.startswith("resume=")]
-    from ganctl.config.preparation import recheck
+    from ganctl.config.rechecking import recheck
     from ganctl.training import start
 
     settings = recheck(store.read_config(run), changes)

@@ -8,7 +8,7 @@ and three more: `choices` (group -> option), `description` (shape, classes, coun
 `overrides` (as typed).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +17,7 @@ from ganctl.building.components import plugin_mistakes
 from ganctl.config.composition import Composed, combinations, compose, register
 from ganctl.config.confdir import conf_dir
 from ganctl.config.interpolation import Resolver
-from ganctl.config.overrides import parsed
-from ganctl.config.settings import GROUPS, names, settle, settle_trainer
+from ganctl.config.settings import GROUPS, settle, settle_trainer
 from ganctl.errors import UserError
 from ganctl.metrics.keys import ANY, DOCTOR, Offer, searching_mistakes, watching_mistakes
 from ganctl.nearest import hint
@@ -28,12 +27,10 @@ if TYPE_CHECKING:
     from ganctl.config.judging import Looked
     from ganctl.data.dataset import Description
 
-__all__ = ["Composed", "combinations", "compose", "conf_dir", "prepare", "recheck", "register"]
+__all__ = ["Composed", "combinations", "compose", "conf_dir", "prepare", "register"]
 
 Config = dict[str, Any]
-EXTRA = ("choices", "description", "overrides")
 MODEL_KEYS = ("game", "optimizers", "every", "schedules", "average")
-CHANGEABLE = ("images", "minutes", "device", "plugins")
 # where the dataset is unknown, to check what does not depend on it
 STAND_IN = {"shape": [3, 64, 64], "classes": 10, "source_shape": [3, 64, 64]}
 
@@ -93,7 +90,7 @@ class Preparation:
                 "plugins: stand in a YAML file; name them on the command line, so that it is you who trusts them"
             )
             own["plugins"] = []
-        self.mistakes += _across(own)
+        self.mistakes += across(own)
         self.mistakes += [] if own["name"] is None else mistakes_of_name(outputs_root(), own["name"])
         return own
 
@@ -198,7 +195,7 @@ def plain(description: "Description") -> Config:
     return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(description).items()}
 
 
-def _across(own: Config) -> list[str]:
+def across(own: Config) -> list[str]:
     """Mistakes of the run's own settings that no setting shows alone."""
     devices, size = own["device"], own["batch_size"]
     count = len(devices) if isinstance(devices, list) else own["trainer"]["processes"]
@@ -206,104 +203,7 @@ def _across(own: Config) -> list[str]:
     return shares + plugin_mistakes(own["plugins"])
 
 
-def recheck(saved: Any, changes: Sequence[str] = ()) -> Config:
-    """A run's saved settings, with `changes` (`key=value`, as typed beside resume=), checked again for resuming.
-
-    Length, minutes and device may change, and plugins must be named again, for a run folder is trusted with nothing;
-    every other change is refused with the reason. Raises UserError naming every mistake.
-    """
-    if not isinstance(saved, Mapping) or not isinstance(saved.get("model"), Mapping):
-        raise UserError("config: the run's saved settings are not those of ganctl; start a new run")
-    mistakes: list[str] = []
-    given = {**{name: saved[name] for name in saved if name not in (*EXTRA, *GROUPS)}, "plugins": []}
-    given |= _changes(saved, changes, mistakes)
-    own = settle(given, mistakes)
-    own["trainer"] = settle_trainer(saved.get("trainer"), mistakes)
-    mistakes += _across(own)
-    mistakes += watching_mistakes(own["early_stop"], own["evaluate_every"], own["doctor_every"], ANY)
-    model = {
-        **saved["model"],
-        "every": saved["model"].get("every") or {},
-        "schedules": saved["model"].get("schedules") or {},
-    }
-    mistakes += _recheck_parts(saved, model, own["plugins"])
-    if own["images"] != saved.get("images"):
-        mistakes += _faded(model["schedules"], own)
-    if mistakes:
-        raise UserError(*dict.fromkeys(mistakes))
-    return {**saved, **own, "model": model}
-
-
-def _faded(schedules: Config, own: Config) -> list[str]:
-    """The sentences for schedules that end at 0 before a lengthened training does: nothing would be learned after."""
-    from ganctl.config.judging import ended
-
-    return [
-        f"images={own['images']}: model.schedules.{place} falls to 0 at {images:,} images, so nothing would be learned "
-        "after; leave the length as it was, or begin another run with init_from=RUN"
-        for place, images in ended(schedules, own["images"], own["plugins"])
-    ]
-
-
-def _recheck_parts(saved: Mapping[str, Any], model: Config, plugins: Sequence[str]) -> list[str]:
-    from ganctl.config.judging import judge, look
-
-    mistakes: list[str] = []
-    found = look(saved.get("dataset"), plugins, mistakes)
-    then, now = saved.get("description"), None if found is None else plain(found.facts)
-    if now is not None and (not isinstance(then, dict) or any(then[key] != now.get(key) for key in then)):
-        mistakes.append(f"dataset: it is not what it was when the run began: {_difference(then, now)}; start a new run")
-    judge(model, plugins, mistakes, sizes_known=True)
-    return mistakes
-
-
 def facts_of(description: "Description") -> Config:
     """What a model's YAML may ask of the dataset: ${dataset.shape}, ${dataset.classes}, ${dataset.source_shape}."""
     shape = list(description.shape)
     return {"shape": shape, "classes": description.classes, "source_shape": list(description.source or shape)}
-
-
-def _difference(then: Any, now: Config) -> str:
-    then = then if isinstance(then, dict) else {}
-    return ", ".join(f"{key} {then.get(key)} then, {now[key]} now" for key in now if then.get(key) != now[key])
-
-
-def _changes(saved: Mapping[str, Any], changes: Sequence[str], mistakes: list[str]) -> Config:
-    """The new values of what may change; what may not goes to `mistakes`, unless it is no change."""
-    accepted: Config = {}
-    for text in changes:
-        override = parsed(text, mistakes)
-        if override is None:
-            continue
-        key, value = override.key_or_group, override.value()
-        if override.is_sweep_override():
-            mistakes.append(f"{text}: a run is resumed with one value; leave out the others")
-        elif key in CHANGEABLE and not override.is_delete():
-            accepted[key] = value
-        elif (old := _saved_value(saved, key)) != value or override.is_delete():
-            mistakes.append(_refusal(text, key, old))
-    return accepted
-
-
-def _saved_value(saved: Mapping[str, Any], key: str) -> Any:
-    """The option that a group had, or the value at a dotted path; KeyError's place is taken by the class `KeyError`."""
-    node: Any = saved.get("choices", {}) if key in saved.get("choices", {}) else saved
-    for part in key.split("."):
-        if not isinstance(node, Mapping) or part not in node:
-            return KeyError
-        node = node[part]
-    return node
-
-
-def _refusal(text: str, key: str, old: Any) -> str:
-    if old is KeyError:
-        return f"{key}: no such key{hint(key, [*CHANGEABLE, *names()])}"
-    kept = (
-        "its own settings"
-        if isinstance(old, dict | list)
-        else f"its own {key} ({old if isinstance(old, str) else shown(old)})"
-    )
-    return (
-        f"{text}: a resumed run keeps {kept}, so that it ends as it would have without the break; "
-        f"only {', '.join(CHANGEABLE[:3])} may change; leave it out, or start a new run"
-    )
