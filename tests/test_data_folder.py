@@ -362,6 +362,19 @@ def test_relative_roots_are_also_looked_for_in_the_data_folder(monkeypatch: pyte
         opened("trucks")
 
 
+def test_a_folder_that_a_zip_does_not_have_is_told_with_those_it_has() -> None:
+    with zipfile.ZipFile("cars.zip", "w") as target:
+        for name in ("cars/train/a.png", "cars/test/b.png", "__MACOSX/cars/._a.png"):
+            target.writestr(name, b"")
+    words = "^dataset.root: no folder 'train' in 'cars.zip'; it has 'cars/test', 'cars/train'$"
+    with pytest.raises(UserError, match=words):
+        Folder("cars.zip/train").describe()
+    with zipfile.ZipFile("flat.zip", "w") as target:
+        target.writestr("a.png", b"")
+    with pytest.raises(UserError, match="no folder 'train' in 'flat.zip'; it has no folders$"):
+        Folder("flat.zip/train").describe()
+
+
 def link_in_zip() -> None:
     member = zipfile.ZipInfo("a.png")
     member.external_attr = (stat.S_IFLNK | 0o777) << 16

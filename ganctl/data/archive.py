@@ -15,6 +15,7 @@ from ganctl.errors import UserError
 MAX_MEMBERS = 5_000_000
 MAX_RATIO = 200  # of unpacked to packed size; asked only of members larger than this:
 SUSPECT_BYTES = 2**24
+SHOWN = 5  # folders of a zip that a sentence lists
 
 
 class ZipSource(Source):
@@ -29,6 +30,15 @@ class ZipSource(Source):
             raise unlistable(file, error) from None
         except Exception:  # a damaged zip raises almost anything
             raise UserError(f"dataset.root: {str(file)!r} is not a whole zip; copy or download it again") from None
+        if self.inside and not any(name.startswith(self.inside) for name in self.archive.namelist()):
+            raise UserError(f"dataset.root: no folder {inside!r} in {str(file)!r}; {self.folders()}")
+
+    def folders(self) -> str:
+        """What may stand behind the zip's name, in words."""
+        parents = (PurePosixPath(name).parent.as_posix() for name in self.archive.namelist() if not hidden(name))
+        found = sorted({parent for parent in parents if parent != "."})
+        more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+        return f"it has {', '.join(map(repr, found[:SHOWN]))}{more}" if found else "it has no folders"
 
     def listing(self) -> Listing:
         members = self.archive.infolist()
