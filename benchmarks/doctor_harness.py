@@ -5,7 +5,7 @@
 Each run is short (tens of seconds on one core), in a process of its own, and its outcome is a line of
 `doctor-runs.jsonl` in --work: interrupted, the harness goes on where it was. The table counts the verdict at the end
 of each run: a failure is flagged if that is not green, and its cause right if it is among those expected; on a healthy
-run no check at all may be red. Thresholds and rules in ganctl/doctor/ were set on seeds 1 and 11 to 18; seeds from 19
+run no check at all may be red. Thresholds and rules in ganctl/doctor/ were set on seeds 1 and 11 to 19; seeds from 20
 on are held out.
 """
 

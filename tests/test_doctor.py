@@ -68,7 +68,12 @@ STUCK = {"gap": 0.5}  # before as well: nothing gets better
         ({}, {}, "healthy", "green"),
         ({"wins": 1.0}, {}, "healthy", "green"),  # winning always is no illness while pictures are good
         ({"wins": 0.52}, {}, "healthy", "green"),  # guessing neither
-        ({"gap": 0.4, "diversity": 0.3, "wins": 1.0}, {"gap": 0.6}, "healthy", "green"),  # poor, and learning
+        ({"gap": 0.28, "diversity": 0.3, "wins": 1.0}, {"gap": 0.4}, "healthy", "green"),  # poor, and learning
+        ({"gap": 0.4, "wins": 1.0}, {"gap": 0.6}, "discriminator dominates", "yellow"),  # at the end: not learned
+        ({"gap": 0.4, "wins": 0.6}, {"gap": 0.6}, "generator dominates", "yellow"),
+        ({"gap": 0.4, "wins": 0.9}, {"gap": 0.6}, "healthy", "green"),  # a fair game, and learning
+        ({"gap": 1.6, "diversity": 0.1, "duplicates": 0.9}, {"gap": 0.4}, "diverged", "red"),  # no picture of the data
+        ({"gap": 1.3, "diversity": 0.1, "duplicates": 0.9}, {"gap": 0.4}, "mode collapse", "red"),
         ({"finite": False, "gap": None, "diversity": None}, {}, "diverged", "red"),
         ({"contrast": 0.02, "duplicates": 1.0, "diversity": 0.0}, {}, "diverged", "red"),  # blank, not one digit
         ({"gap": 0.6, "diversity": 0.5}, {"gap": 0.1}, "diverged", "red"),  # six times the best gap
@@ -131,7 +136,7 @@ def test_a_moment_without_progress_is_a_warning_only() -> None:
     history = [
         replace(WELL, images_seen=10_000 * n, rounds=160 * n, gap=gap, wins=1.0) for n, gap in enumerate(gaps, start=1)
     ]
-    levels = [verdict(history[:end]).level for end in (7, 8, 10, 12, 13)]
+    levels = [verdict(history[:end], images=260_000).level for end in (7, 8, 10, 12, 13)]
     assert levels == ["green", "yellow", "yellow", "yellow", "red"]
 
 
@@ -142,6 +147,22 @@ def test_slow_progress_is_a_warning_only() -> None:
         replace(WELL, images_seen=10_000 * n, rounds=160 * n, gap=gap, wins=1.0) for n, gap in enumerate(gaps, 1)
     ]
     assert {verdict(history[:end]).level for end in range(10, 21)} == {"yellow"}
+
+
+def test_progress_that_will_not_arrive_is_told_once_half_of_the_training_is_over() -> None:
+    """7 % a check: the last three have a median of 0.48, a fifth less than the three before, which took 30k images."""
+    gaps = [0.8 * 0.93**n for n in range(9)]
+    history = [
+        replace(WELL, images_seen=10_000 * n, rounds=160 * n, gap=gap, wins=1.0) for n, gap in enumerate(gaps, 1)
+    ]
+    assert verdict(history, images=200_000).level == "green"  # not half yet
+    assert verdict(history, images=170_000).level == "green"  # 80k more: 0.48 * 0.804 ** (8 / 3) = 0.27
+    slow = verdict(history, images=120_000)  # 30k more: 0.48 * 0.804
+    assert (slow.name, slow.level) == ("discriminator dominates", "yellow")
+    assert "the gap of the samples to the data is 0.48, and at this pace 0.39 when the training ends" in slow.words
+    wild = [replace(each, wins=0.9, diversity=1.6) for each in history]
+    assert verdict(wild, images=170_000).level == "green"
+    assert (verdict(wild, images=120_000).name, verdict(wild, images=120_000).level) == ("diverged", "red")
 
 
 def test_an_explosion_that_is_the_larger_part_of_the_past() -> None:
@@ -261,13 +282,18 @@ def test_advice_fits_the_run() -> None:
     assert strong.override == "model.optimizers.discriminator.lr=0.0001"  # as the generator's
     rare = settings_of("dcgan", "model.every={generator: 8}")
     assert advise(Verdict("discriminator dominates", "red", ""), rare, FACTS).override == "model.every.generator=1"
+    clipped = settings_of("wgan")
+    assert advise(Verdict("discriminator dominates", "red", ""), clipped, FACTS).override == (
+        "model.optimizers.generator.lr=0.0002"  # four times the paper's
+    )
     narrow = settings_of("dcgan", "model.game.discriminator.width=1")
     small = replace(FACTS, weights={"discriminator": 10, "generator": 1_000})
     weak = advise(Verdict("generator dominates", "red", ""), narrow, small)
     assert weak is not None
     assert weak.override == "model.game.discriminator.width=4"
     saturating = settings_of("dcgan", "loss=minimax")
-    assert advise(Verdict("gradient vanishes", "red", ""), saturating, FACTS).override == "loss=non_saturating"
+    for name in ("gradient vanishes", "discriminator dominates"):
+        assert advise(Verdict(name, "red", ""), saturating, FACTS).override == "loss=non_saturating"
 
 
 def table(count: int, labelled: bool = True) -> TensorTable:

@@ -35,12 +35,14 @@ def against_collapse(settings: Settings, facts: Facts) -> Advice:
 
 
 def against_strong_discriminator(settings: Settings, facts: Facts) -> Advice:
-    """Give the generator time."""
-    every = (settings["model"].get("every") or {}).get("generator", 1)
-    if every > 1 and not critic_only(settings):
+    """A loss that speaks where the discriminator is sure; else give the generator time, or larger steps."""
+    if str(adversarial(settings)).endswith(".Minimax") and offers(settings, "loss"):  # Goodfellow et al. 2014, section 3
+        return Advice("loss=non_saturating", "minimax leaves no gradient where the discriminator is sure")
+    if critic_only(settings):
+        return slower("generator", settings, 1 / 4, "this critic is meant to be ahead; larger steps follow it sooner")
+    if (settings["model"].get("every") or {}).get("generator", 1) > 1:
         return Advice("model.every.generator=1", "let the generator play in every round")
-    faster = ratio(settings) >= 2
-    factor = max(4.0, ratio(settings)) if faster else 4.0
+    factor = max(4.0, ratio(settings))
     return slower("discriminator", settings, factor, "a slower discriminator leaves the generator a direction")
 
 
@@ -53,13 +55,6 @@ def against_weak_discriminator(settings: Settings, facts: Facts) -> Advice:
         return Advice(f"model.game.discriminator.width={wide}", "a discriminator as wide as the generator sees more")
     factor = max(4.0, 1 / ratio(settings)) if ratio(settings) < 1 else 4.0
     return slower("discriminator", settings, 1 / factor, "a faster discriminator learns what is wrong in time")
-
-
-def against_vanishing(settings: Settings, facts: Facts) -> Advice:
-    """The saturating loss is the usual cause (Goodfellow et al. 2014, section 3); else the discriminator is."""
-    if str(adversarial(settings)).endswith(".Minimax") and offers(settings, "loss"):
-        return Advice("loss=non_saturating", "minimax leaves no gradient where the discriminator is sure")
-    return against_strong_discriminator(settings, facts)
 
 
 def against_explosion(settings: Settings, facts: Facts) -> Advice:
@@ -104,7 +99,7 @@ REMEDIES: dict[str, Callable[[Settings, Facts], Advice]] = {
     "mode collapse": against_collapse,
     "discriminator dominates": against_strong_discriminator,
     "generator dominates": against_weak_discriminator,
-    "gradient vanishes": against_vanishing,
+    "gradient vanishes": against_strong_discriminator,  # for it is sure of itself
     "gradients explode": against_explosion,
     "diverged": against_divergence,
     "overfitting": against_learning_by_heart,

@@ -1,7 +1,6 @@
 """diagnosis.jsonl: one line a check; the last line is how the run stands."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -72,8 +71,3 @@ def rewind(path: Path, images_seen: int) -> list[Diagnosis]:
     if path.exists():
         write_text(path, "".join(json.dumps(each.to_dict()) + "\n" for each in kept))
     return kept
-
-
-def signals_of(found: Sequence[Diagnosis]) -> list[Signals]:
-    """The checks without their verdicts."""
-    return [each.signals for each in found]

@@ -75,10 +75,10 @@ def divergence(view: View) -> Verdict | None:
         return Verdict("diverged", "red", words)
     if gap is None or best is None or gap <= at.BAD_GAP:
         return None
-    if gap > at.APART * best and not view.below("diversity", at.NO_VARIETY):
+    if gap > at.APART * best and (gap > at.FAR_OFF or not view.below("diversity", at.NO_VARIETY)):
         words = f"What was learned is lost: the gap to the data is {gap:.2f}, and was {best:.2f} (normal: falling)."
         return Verdict("diverged", "red", words)
-    if view.above("diversity", at.WILD) and not view.improving:
+    if view.above("diversity", at.WILD) and (not view.improving or view.too_slow):
         words = f"Samples run wild: their variety is {view.recent('diversity'):.0%} of the data's (normal: 85-110 %)."
         return Verdict("diverged", "red", words)
     if gap > at.FAR_OFF and view.above("contrast", at.GLARING) and not view.below("wins", at.FEW_WINS):
@@ -102,7 +102,8 @@ def weak_discriminator(view: View) -> Verdict | None:
     sure = gap > at.HOPELESS_GAP or (gap > at.BAD_GAP and (wins < at.LOST_WINS or not view.improving))
     if sure:
         return Verdict("generator dominates", "red", words)
-    return None if view.improving or gap <= 2 * at.GOOD_GAP else Verdict("generator dominates", "yellow", words)
+    slow = gap > 2 * at.GOOD_GAP and (view.too_slow or not view.improving)
+    return Verdict("generator dominates", "yellow", words) if slow else None
 
 
 def copies(view: View) -> Verdict | None:
@@ -138,13 +139,22 @@ def strong_discriminator(view: View) -> Verdict | None:
     gap, sure = view.recent("gap"), view.certainty()
     if gap is None or gap <= 2 * at.GOOD_GAP or not view.above("wins", at.ALL_WINS):
         return None
+    wins = f"The discriminator wins {view.recent('wins'):.1%} of the time"
     words = (
-        f"The discriminator wins {view.recent('wins'):.1%} of the time and has nothing left to learn, while the gap of "
-        f"the samples to the data is {gap:.2f} (normal: under {at.GOOD_GAP}){view.missing_words()}."
+        f"{wins} and has nothing left to learn, while the gap of the samples to the data is {gap:.2f} "
+        f"(normal: under {at.GOOD_GAP}){view.missing_words()}."
     )
     if sure is not None and sure < at.SURE:
         return Verdict("discriminator dominates", "red" if gap > at.BAD_GAP else "yellow", words)
-    return Verdict("discriminator dominates", "red" if view.stuck_for_long else "yellow", words) if view.stuck else None
+    if view.stuck:
+        return Verdict("discriminator dominates", "red" if view.stuck_for_long else "yellow", words)
+    if view.too_slow:
+        words = (
+            f"{wins}, and the generator learns too slowly: the gap of the samples to the data is {gap:.2f}, and at "
+            f"this pace {view.gap_at_the_end:.2f} when the training ends (normal: under {at.GOOD_GAP})."
+        )
+        return Verdict("discriminator dominates", "yellow", words)
+    return None
 
 
 def collapse(view: View) -> Verdict | None:

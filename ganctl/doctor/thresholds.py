@@ -10,6 +10,7 @@ BAD_GAP = 0.3  # half-learned, at best
 HOPELESS_GAP = 0.8  # about that of an untrained generator
 IMPROVING = 0.93  # the gap falls to this part of what it was RECENT checks before ...
 STILL = 0.96  # ... and, where it is bad, to this part within the last RECENT checks: a moment of luck is no trend
+LATE = 0.5  # of the whole training: from then on, slow progress is told
 STALE_SHARE = 0.3  # of the whole training without a better gap
 WORSE = 1.5  # times the best gap, so that noise is no standstill
 

@@ -80,6 +80,22 @@ class View:
         now, before = self.recent("gap"), self.values("gap", self.warm[-3 * at.RECENT : -2 * at.RECENT])
         return now is not None and len(before) == at.RECENT and now < at.IMPROVING * median(before)
 
+    @property
+    def gap_at_the_end(self) -> float | None:
+        """What the gap will be when the training ends, if it goes on falling by the same part; None: no trend known."""
+        now, before = self.recent("gap"), self.values("gap", self.warm[-2 * at.RECENT : -at.RECENT])
+        if now is None or len(before) < at.RECENT or median(before) <= 0:
+            return None
+        passed = self.last.images_seen - self.warm[-at.RECENT - 1].images_seen  # while it fell from `before` to `now`
+        left = max(self.images - self.last.images_seen, 0)
+        return now * float(min(now / median(before), 1.0) ** (left / max(passed, 1)))
+
+    @property
+    def too_slow(self) -> bool:
+        """Far from the data, half of the training over, and at this pace still far from it at the end."""
+        end = self.gap_at_the_end
+        return end is not None and end > at.BAD_GAP and self.last.images_seen >= at.LATE * self.images
+
     @cached_property
     def _medians(self) -> list[tuple[float, int]]:
         """Of each run of RECENT checks: the gap, and the images seen at its end."""
