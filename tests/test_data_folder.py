@@ -371,7 +371,7 @@ def test_a_folder_that_a_zip_does_not_have_is_told_with_those_it_has() -> None:
         Folder("cars.zip/train").describe()
     with zipfile.ZipFile("flat.zip", "w") as target:
         target.writestr("a.png", b"")
-    with pytest.raises(UserError, match="no folder 'train' in 'flat.zip'; it has no folders$"):
+    with pytest.raises(UserError, match=r"no folder 'train' in 'flat.zip'; it has no folders$"):
         Folder("flat.zip/train").describe()
 
 

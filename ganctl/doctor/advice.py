@@ -35,8 +35,8 @@ def against_collapse(settings: Settings, facts: Facts) -> Advice:
 
 
 def against_strong_discriminator(settings: Settings, facts: Facts) -> Advice:
-    """A loss that speaks where the discriminator is sure; else give the generator time, or larger steps."""
-    if str(adversarial(settings)).endswith(".Minimax") and offers(settings, "loss"):  # Goodfellow et al. 2014, section 3
+    """A loss that speaks where the discriminator is sure (Goodfellow et al. 2014, section 3); else time, or steps."""
+    if str(adversarial(settings)).endswith(".Minimax") and offers(settings, "loss"):
         return Advice("loss=non_saturating", "minimax leaves no gradient where the discriminator is sure")
     if critic_only(settings):
         return slower("generator", settings, 1 / 4, "this critic is meant to be ahead; larger steps follow it sooner")
