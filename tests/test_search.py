@@ -85,6 +85,7 @@ def test_titles_take_the_shortest_end_that_is_clear():
         (["-m", "trials=4", f"{RATE}=1e-3,1e-4"], "trials: belongs to a search; say for which score"),
         (["search=kl", f"{RATE}=interval(1e-3,1e-5)"], "the first end must be the lower one"),
         (["search=kl", f"{RATE}=tag(log,interval(-1.0,1.0))"], "a logarithm needs ends above 0"),
+        (["search=kl", "loss=glob(h*)"], "loss=glob(h*): glob() is not taken; write the names: a,b,c"),
         (["search=kl", "imges=64", f"{RATE}=1e-3,1e-4"], "imges: no such key; did you mean 'images'?"),
         (["search=kl", "batch_size=-1,16"], "batch_size: -1; must be 1 or more (in batch_size=-1)"),
         (["search=kl", f"{RATE}=1e-3,1e-4", "hydra/launcher=jolib"], "no such option; did you mean 'joblib'?"),

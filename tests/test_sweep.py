@@ -195,6 +195,7 @@ def test_mistakes_of_all_runs_are_told_before_any_begins(elsewhere, capsys):
     [
         ("name=a,b", "name: belongs to the whole sweep; give one value"),
         ("model.game.generator.hidden=interval(1,2)", "an interval cannot be counted; write the values: a,b,c"),
+        ("loss=glob(h*)", "loss=glob(h*): glob() is not taken; write the names: a,b,c"),
         ("hydra.luncher=3", "hydra.luncher=3: Hydra knows no such setting, or no such value of it"),
     ],
 )

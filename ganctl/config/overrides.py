@@ -18,15 +18,19 @@ OPEN = ("model.every", "model.schedules", "model.optimizers", "model.average")  
 def parsed(text: str, mistakes: list[str]) -> Any:
     """Hydra's reading of an override, or None and a mistake."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.core.override_parser.types import ValueType
 
     try:
         override = OverridesParser.create().parse_override(text)
-        if override.key_or_group:
-            return override
-        raise ValueError
+        if not override.key_or_group:
+            raise ValueError
     except Exception:  # a lexer's own errors too
         mistakes.append(f"{text}: is not key=value; put a value with special signs in quotes: \"key='...'\"")
-    return None
+        return None
+    if override.value_type is ValueType.GLOB_CHOICE_SWEEP:
+        mistakes.append(f"{text}: glob() is not taken; write the names: a,b,c")
+        return None
+    return override
 
 
 class Typed:
