@@ -32,6 +32,18 @@ def logged_to(path: Path, aloud: bool = True) -> Iterator[None]:
 
 
 @contextmanager
+def aloud() -> Iterator[None]:
+    """Inside, what ganctl notices goes to the terminal."""
+    log, handler = logging.getLogger("ganctl"), terminal()
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+
+
+@contextmanager
 def untold(name: str) -> Iterator[None]:
     """Inside, the logger of that name and those below it say nothing."""
     log = logging.getLogger(name)

@@ -172,6 +172,24 @@ def test_a_mistake_that_only_the_pictures_show_leaves_no_run(
     assert list(outputs.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "words", [["early_stop=fd", "dry_run=true"], ["-m", "early_stop=fd", "seed=1,2"], ["search=fd", "seed=1,2"]]
+)
+def test_a_score_that_the_data_does_not_give_is_told_once_before_any_run(
+    outputs: Path, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    if "search=fd" in words:
+        pytest.importorskip("optuna")
+    put("d", 32)
+    assert cli.main(["train", *DCGAN, "evaluate_every=4", *words]) == 2
+    said = capsys.readouterr()
+    option = "search" if "search=fd" in words else "early_stop"
+    assert said.err.startswith(f"ganctl train: {option}: no metric 'fd' here; there are ")
+    assert len(said.err.splitlines()) == 1
+    assert "fd is left out: it needs 64 real pictures, and there are 32" in said.out
+    assert not outputs.exists()
+
+
 # ---- a dry run
 
 

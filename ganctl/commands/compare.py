@@ -187,11 +187,11 @@ def absent(records: Sequence["Record"], arguments: Arguments) -> dict[str, str]:
 
 def evaluate_all(records: Sequence["Record"], arguments: Arguments) -> None:
     """Score each run's checkpoint under one set of conditions."""
-    from ganctl.commands.evaluate import told
+    from ganctl.logs import aloud
     from ganctl.metrics.panels import Wanted
     from ganctl.trained.evaluating import evaluate
 
-    with told():
+    with aloud():
         for each in records:
             print(f"evaluating {each.name}", flush=True)
             evaluate(each.run.folder, arguments.ckpt, Wanted(count=arguments.n)).write()

@@ -1,8 +1,5 @@
 """`ganctl evaluate`: how good a run's samples are, how varied, and which classes are missing."""
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -55,6 +52,7 @@ def run(argv: list[str]) -> int:
     arguments = parse(Arguments, argv, "evaluate")
     names, extractor = keys.with_papers_names(arguments.metrics, arguments.extractor)
     metrics = keys.parse(names)
+    from ganctl.logs import aloud
     from ganctl.metrics.panels import Wanted
     from ganctl.trained.evaluating import evaluate
 
@@ -70,26 +68,12 @@ def run(argv: list[str]) -> int:
     )
     device: Any = int(arguments.device) if arguments.device.isdigit() else arguments.device
     plugins = words(arguments.plugins)
-    with told():
+    with aloud():
         found = evaluate(arguments.run, arguments.ckpt, wanted, device=device, plugins=plugins)
     print(report(found))
     for path in found.write():
         print(f"  {path}")
     return 0
-
-
-@contextmanager
-def told() -> Iterator[None]:
-    """Inside, what ganctl notices goes to the terminal."""
-    from ganctl.logs import terminal
-
-    log, handler = logging.getLogger("ganctl"), terminal()
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        log.removeHandler(handler)
 
 
 def report(found: "Evaluated") -> str:

@@ -42,7 +42,7 @@ class Arguments:
 def run(argv: list[str]) -> int:
     """Score and write; prints the AUROC where it is known, and where the files are. Returns the exit code."""
     arguments = parse(Arguments, argv, "score")
-    from ganctl.commands.evaluate import told
+    from ganctl.logs import aloud
     from ganctl.runs.store import find_checkpoint
     from ganctl.trained.inversion import Search
     from ganctl.trained.scoring import score
@@ -50,7 +50,7 @@ def run(argv: list[str]) -> int:
     checkpoint = find_checkpoint(arguments.run, arguments.ckpt)
     folder = asked_place(arguments.out) if arguments.out else free_place(checkpoint, arguments.in_)
     device: Any = int(arguments.device) if arguments.device.isdigit() else arguments.device
-    with told():
+    with aloud():
         found = score(
             str(checkpoint),
             arguments.in_,

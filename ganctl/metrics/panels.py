@@ -67,9 +67,18 @@ QUICK_COUNT = 2_048  # samples; enough for the 2,048 features of Inception
 
 
 def quick_panel(
-    settings: Mapping[str, Any], dataset: Dataset, table: Table, game: Game, watch: str | None, device: torch.device
+    settings: Mapping[str, Any],
+    dataset: Dataset,
+    table: Table,
+    game: Game,
+    watch: str | None,
+    device: torch.device,
+    option: str = "early_stop",
 ) -> Judge:
-    """For evaluations while training: seconds each. watch: key of a score that must be among them."""
+    """For evaluations while training: seconds each. watch: key of a score that must be among them, asked by `option`.
+
+    The game may be weightless. Raises UserError where the data does not give that score.
+    """
     extra = [] if watch is None else [GROUPS.get(watch, watch)]
     among = tuple(dict.fromkeys((*QUICK, *extra)))
     count = None if isinstance(dataset, Points) else COUNT_PICTURES if isinstance(dataset, Stacked) else QUICK_COUNT
@@ -77,7 +86,7 @@ def quick_panel(
         count = QUICK_PAIRS if issubclass(game.batches, Pairs) else QUICK_ON_A_WAY
     panel = panel_of(settings, dataset, table, game, Wanted(among=among, count=count), device)
     if watch is not None:
-        demand([watch], panel.keys, "early_stop")
+        demand([watch], panel.keys, option)
     return panel
 
 

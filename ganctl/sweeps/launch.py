@@ -4,7 +4,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -23,6 +23,7 @@ from ganctl.errors import FAILED, INTERRUPTED, OK, TERMINATED, UserError
 from ganctl.nearest import hint
 from ganctl.runs import store
 from ganctl.sweeps import gpulock
+from ganctl.sweeps.checking import demand_data, each_checked
 from ganctl.sweeps.job import RUN, play_one
 from ganctl.sweeps.plan import Plan, swept_keys, title
 from ganctl.sweeps.run import watched
@@ -60,11 +61,12 @@ def sweep(overrides: Sequence[str], config_dirs: Sequence[str] = ()) -> Done:
     swept = swept_keys(jobs) if len(jobs) > 1 else []
     titles = [title(job, swept) for job in jobs]
     mistakes = [*mistakes_of_name(name), *mistakes_of_hydra(hydras, config_dirs)]
-    settings = [watched(each) for each in checked(titles, jobs, config_dirs, mistakes)]
+    named = zip(titles, jobs, strict=True)
+    settings = each_checked(lambda job: watched(prepare(compose(job, config_dirs))), named, mistakes)
     if mistakes:
         raise UserError(*mistakes)
+    demand_data(dict(zip(titles, settings, strict=True)))
     if is_true(dry_run):
-        demand_data(dict(zip(titles, settings, strict=True)))
         print("\n".join([f"{len(jobs)} runs, all checked:", *(f"  {each}" for each in titles)]))
         return Done(OK)
     folder = sweep_folder(name)
@@ -123,36 +125,6 @@ def taken(key: str, overrides: Sequence[str]) -> tuple[str | None, list[str]]:
 def is_true(text: str | None) -> bool:
     """Whether a value on the command line says yes."""
     return text in ("true", "True")
-
-
-def checked(
-    titles: Sequence[str], jobs: Sequence[Sequence[str]], config_dirs: Sequence[str], mistakes: list[str]
-) -> list[dict[str, Any]]:
-    """The settings of every run, each checked as if it were alone; a mistake that not all make says who makes it."""
-    settings, found = [], dict[str, list[str]]()
-    for name, job in zip(titles, jobs, strict=True):
-        try:
-            settings.append(prepare(compose(job, config_dirs)))
-        except UserError as error:
-            for mistake in error.mistakes:
-                found.setdefault(mistake, []).append(name)
-    mistakes += [each if len(where) == len(jobs) else f"{each} (in {where[0]})" for each, where in found.items()]
-    return settings
-
-
-def demand_data(runs: Mapping[str, Mapping[str, Any]]) -> None:
-    """Raise UserError where runs, by their names, could not begin with their data; what they share is opened once."""
-    from ganctl.training.plan import begin
-
-    distinct = {repr([run[key] for key in ("dataset", "batch_size", "device")]): name for name, run in runs.items()}
-    mistakes: list[str] = []
-    for name in distinct.values():
-        try:
-            begin(dict(runs[name]))
-        except UserError as error:
-            mistakes += [each if len(distinct) == 1 else f"{each} (in {name})" for each in error.mistakes]
-    if mistakes:
-        raise UserError(*mistakes)
 
 
 def gpus_here() -> list[str]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from ganctl.config import confdir
 from ganctl.config.preparation import compose, prepare
@@ -10,10 +9,10 @@ from ganctl.config.schema import quantity
 from ganctl.errors import FAILED, OK, UserError
 from ganctl.metrics.keys import LOWER_IS_BETTER, NAMES
 from ganctl.nearest import hint, told
+from ganctl.sweeps.checking import demand_data, each_checked
 from ganctl.sweeps.job import TRIAL
 from ganctl.sweeps.launch import (
     Done,
-    demand_data,
     forced,
     gpus_here,
     is_true,
@@ -54,13 +53,14 @@ def search(own: Sequence[str], hydras: Sequence[str], config_dirs: Sequence[str]
     known = score if score in NAMES else None
     fixed += evaluations(fixed, known)
     mistakes += mistakes_of_hydra(hydras, config_dirs)
-    corners = checked_corners(space, fixed, config_dirs, known, mistakes)
+    corners = {" ".join(job): [*fixed, *job] for job in corners_of(space)}
+    settings = each_checked(lambda job: prepare(compose(job, config_dirs), known), corners.items(), mistakes)
     if mistakes:
         raise UserError(*dict.fromkeys(mistakes))
     demand_optuna()
     wanted = Search(str(score), score in LOWER_IS_BETTER, count, space, fixed)
+    demand_data(dict(zip(corners, settings, strict=True)), wanted.score)
     if is_true(dry_run):
-        demand_data(corners)
         print("\n".join([f"a search for the best {NAMES[wanted.score]} in {count} trials:", *map(described, space)]))
         return Done(OK)
     folder = sweep_folder(name)
@@ -117,22 +117,11 @@ def evaluations(fixed: Sequence[str], score: str | None) -> list[str]:
     return added
 
 
-def checked_corners(
-    space: Sequence[Dimension], fixed: Sequence[str], config_dirs: Sequence[str], score: str | None, mistakes: list[str]
-) -> dict[str, dict[str, Any]]:
-    """The settings at the ends of each dimension, the others at their first value; all must give the score."""
+def corners_of(space: Sequence[Dimension]) -> list[list[str]]:
+    """Overrides at the ends of each dimension, the others at their first value."""
     first = {each.key: each.corners()[0] for each in space}
-    jobs = [list(first.values())]
-    jobs += [[*(first | {each.key: word}).values()] for each in space for word in each.corners()[1:]]
-    settings, found = dict[str, dict[str, Any]](), dict[str, list[str]]()
-    for job in jobs:
-        try:
-            settings[" ".join(job)] = prepare(compose([*fixed, *job], config_dirs), score)
-        except UserError as error:
-            for mistake in error.mistakes:
-                found.setdefault(mistake, []).append(" ".join(job))
-    mistakes += [each if len(where) == len(jobs) else f"{each} (in {where[0]})" for each, where in found.items()]
-    return settings
+    others = [[*(first | {each.key: word}).values()] for each in space for word in each.corners()[1:]]
+    return [list(first.values()), *others]
 
 
 def described(each: Dimension) -> str:

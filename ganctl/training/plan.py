@@ -13,9 +13,11 @@ from ganctl.data.batch import Tensors
 from ganctl.data.dataset import Dataset
 from ganctl.devices import place, precision_of
 from ganctl.games.game import Clock, Game, Outcome, Turn
+from ganctl.logs import aloud
+from ganctl.metrics.panels import quick_panel
 from ganctl.networks.interfaces import Network
 from ganctl.training import parts
-from ganctl.training.session import Stage, set_up
+from ganctl.training.session import Stage, set_up, watched_score
 
 COPIES = 4  # of a trained parameter: itself, its gradient, and Adam's two moments
 BYTES = 4  # of an fp32 number
@@ -42,13 +44,22 @@ def plan(settings: dict[str, Any]) -> str:
     return "\n\n".join(blocks)
 
 
-def begin(settings: dict[str, Any]) -> tuple[str, Stage | None]:
+def begin(settings: dict[str, Any], search: str | None = None) -> tuple[str, Stage | None]:
     """What a training would download first, and where there is no such thing, all that it would begin with.
 
-    Raises UserError where it could not begin.
+    search: a score that its evaluations must give. Raises UserError where it could not begin.
     """
     awaited = parts.dataset_of(settings).awaited()
-    return awaited, None if awaited else set_up(settings)
+    if awaited:
+        return awaited, None
+    stage = set_up(settings)
+    if (score := search or watched_score(settings)) is not None:
+        with weightless():
+            game = parts.game_of(settings)
+        option, device = "search" if search else "early_stop", stage.placement.torch_device
+        with aloud():
+            quick_panel(settings, stage.dataset, stage.table, game, score, device, option)
+    return awaited, stage
 
 
 def data_line(count: int, images: int, awaited: str) -> str:

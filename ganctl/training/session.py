@@ -5,7 +5,7 @@ import random
 import resource
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -163,8 +163,7 @@ class Session:
 
     def evaluation(self, dataset: Dataset, table: Table, game: Game) -> "Evaluating | None":
         """Scores while training, where they are asked for."""
-        every, stop = interval(self.settings["evaluate_every"]), self.settings["early_stop"]
-        watch = None if stop == DOCTOR else stop
+        every, watch = interval(self.settings["evaluate_every"]), watched_score(self.settings)
         if every is None:
             return None
         from ganctl.callbacks.evaluation import Evaluating
@@ -254,6 +253,11 @@ def use_of(game: Game, description: Config) -> str:
         return "sample"
     source = description.get("source")
     return "upscale" if source and source[1] < description["shape"][1] else "translate"
+
+
+def watched_score(settings: Mapping[str, Any]) -> str | None:
+    """Key of the score by which training may end early, or None."""
+    return None if settings["early_stop"] == DOCTOR else settings["early_stop"]
 
 
 def interval(images: str | None) -> int | None:
