@@ -73,6 +73,31 @@ def test_scores_of_different_conditions_stand_apart(tmp_path):
     assert "without fd" in told
 
 
+def test_the_figure_that_the_runs_are_sorted_by_is_shown_first(tmp_path):
+    make_run(tmp_path, "a", 30.0, precision=0.9, recall=0.5, covered=7, duplicates=0.25)
+    assert describe_runs(outputs=tmp_path).endswith("FD-classifier 30  precision 0.9  recall 0.5  covered 7")
+    for sort in ("duplicates", "-duplicates"):
+        assert describe_runs(sort, tmp_path).endswith("  duplicates 0.25  FD-classifier 30  precision 0.9  recall 0.5")
+    assert "  generator/adversarial 2  FD-classifier 30" in describe_runs("generator/adversarial", tmp_path)
+
+
+def test_the_score_that_chose_the_best_checkpoint_is_shown_first(tmp_path):
+    run = make_run(tmp_path, "a", 30.0, precision=0.9, recall=0.5, covered=7, duplicates=0.25)
+    store.write_result(run, {"best": {"key": "duplicates", "value": 0.25}})
+    assert "  duplicates 0.25  FD-classifier 30" in describe_runs(outputs=tmp_path)
+    assert "  precision 0.9  FD-classifier 30" in describe_runs("precision", tmp_path)
+
+
+def test_sorted_by_a_name_the_last_score_so_called_counts(tmp_path):
+    make_run(tmp_path, "a", 30.0)
+    again = make_run(tmp_path, "b", 20.0)
+    other = Score("fd", "FD-random", 1.0, replace(TERMS, extractor="random"))
+    append(again.folder / FILE, Evaluation(64, (other,)))
+    told = describe_runs("FD-classifier", tmp_path)
+    assert order(told) == ["run", "b", "a"]
+    assert "FD-classifier 20" in told
+
+
 def test_an_unknown_order_names_the_nearest(tmp_path):
     make_run(tmp_path, "a", 30.0, precision=0.9)
     with pytest.raises(UserError, match="sort=precison: no run has that; did you mean 'precision'"):

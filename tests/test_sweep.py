@@ -20,7 +20,7 @@ from ganctl.sweeps import gpulock, job, process
 from ganctl.sweeps import run as sweeprun
 from ganctl.sweeps.plan import Plan, swept_keys, title
 from ganctl.sweeps.run import watched
-from ganctl.sweeps.table import Row, add_row, rows_of, write_table
+from ganctl.sweeps.table import Row, add_row, print_table, rows_of, write_table
 
 SMALL = ["dataset=random", "dataset.shape=[1,8,8]", "model=gan", "batch_size=16", "images=64", "trainer.log_every=1"]
 SMALL += ["model.game.generator.hidden=[16]", "model.game.discriminator.hidden=[16]", "trainer.preview=4"]
@@ -317,3 +317,11 @@ def test_a_sweep_ends_with_a_table_and_leaves_no_logs_of_hydra(swept):
     assert ".hydra" not in names
     assert not any(name.endswith(".log") for name in names)
     assert {path.name for path in (place / "outputs" / "s").iterdir() if path.is_dir()} == {"1-lr=1e+38", "2-lr=0.001"}
+
+
+def test_the_score_that_is_watched_stands_first_in_the_table(tmp_path, capsys):
+    losses = {"fd": 30.0, "precision": 0.9, "recall": 0.5, "covered": 7, "duplicates": 0.25}
+    print_table(tmp_path, [Row(1, "seed=1", losses=losses)], "duplicates")
+    shown = capsys.readouterr().out
+    assert shown.index("duplicates 0.25") < shown.index("fd 30") < shown.index("recall 0.5")
+    assert "covered" not in shown

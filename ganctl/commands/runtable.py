@@ -9,7 +9,7 @@ from pathlib import Path
 from ganctl.errors import UserError
 from ganctl.metrics.contract import Contract, Score
 from ganctl.nearest import hint
-from ganctl.runs.figures import last_figures, last_scores, telling
+from ganctl.runs.figures import deciding, last_figures, last_scores, telling
 from ganctl.runs.store import Run, Status, all_runs, outputs_root, read_status
 
 COLUMNS = ("run", "state", "model", "dataset", "images", "time", "last figures")
@@ -23,17 +23,22 @@ class Line:
     status: Status
     figures: dict[str, float]
     scores: dict[str, Score] = field(default_factory=dict)  # by key
+    first: str = ""  # of the figures, the one that is shown before all others
 
     @classmethod
-    def of(cls, run: Run, outputs: Path) -> "Line":
-        """A run's line, from its folder."""
-        return cls(os.path.relpath(run.folder, outputs), read_status(run), last_figures(run), last_scores(run))
+    def of(cls, run: Run, outputs: Path, name: str) -> "Line":
+        """A run's line, from its folder; name: of the figure that matters, if it is one."""
+        scores, figures = last_scores(run, name), last_figures(run, name)
+        asked = next((key for key, score in scores.items() if name == score.name), name)
+        first = asked if asked in figures else deciding(run)
+        return cls(os.path.relpath(run.folder, outputs), read_status(run), figures, scores, first)
 
     @property
     def cells(self) -> tuple[str, ...]:
         """What stands under COLUMNS."""
         choices, status = self.status.choices, self.status
-        named = {self.scores[key].name if key in self.scores else key: v for key, v in telling(self.figures).items()}
+        told = telling(self.figures, self.first)
+        named = {self.scores[key].name if key in self.scores else key: value for key, value in told.items()}
         figures = "  ".join(f"{name} {value:.4g}" for name, value in named.items())
         images = f"{status.images_seen:,} of {status.images:,}"
         names = choices.get("model", "?"), choices.get("dataset", "?")
@@ -50,7 +55,7 @@ def describe_runs(sort: str = "time", outputs: Path | None = None) -> str:
     Sorted by a score, the best come first; scores of different conditions stand under headings of their own.
     """
     outputs = outputs or outputs_root()
-    lines = [Line.of(run, outputs) for run in all_runs(outputs)]
+    lines = [Line.of(run, outputs, sort.removeprefix("-")) for run in all_runs(outputs)]
     if not lines:
         return f"no runs in {outputs} yet; train one with:  ganctl train model=dcgan dataset=digits"
     parts = ordered(lines, sort)

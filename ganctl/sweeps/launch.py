@@ -227,7 +227,7 @@ def conclude(plan: Plan, stopped: int) -> int:
         rows.setdefault(number, Row(number, overrides))
     ordered = [rows[number] for number in sorted(rows)]
     write_table(plan.place, ordered)
-    print_table(plan.place, ordered)
+    print_table(plan.place, ordered, str(plan.settings[0]["early_stop"]) if plan.settings else "")
     if stopped and plan.titles:
         print(f"  go on  ganctl train resume={shown(plan.place)}")
     return stopped or (OK if all(row.status in (FINISHED, EARLY) for row in ordered) else FAILED)

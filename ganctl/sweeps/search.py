@@ -161,7 +161,7 @@ def conclude(plan: Plan, stopped: int) -> int:
     assert search is not None
     rows = leaderboard(rows_of(plan.place), search)
     write_table(plan.place, rows)
-    print_table(plan.place, rows)
+    print_table(plan.place, rows, search.score)
     best = next((row for row in rows if ranks(row, search)), None)
     if best is not None:
         print(f"  best   run {best.number} ({best.overrides}): {NAMES[search.score]} {best.losses[search.score]:.4g}")

@@ -68,8 +68,8 @@ def write_table(folder: Path, rows: Sequence[Row]) -> None:
     write_text(folder / TABLE, text.getvalue())
 
 
-def print_table(folder: Path, rows: Sequence[Row]) -> None:
-    """The table on the terminal, and under it why runs did not finish."""
+def print_table(folder: Path, rows: Sequence[Row], first: str = "") -> None:
+    """The table on the terminal, and under it why runs did not finish. first: the figure that matters most."""
     from rich.console import Console
     from rich.table import Table
 
@@ -78,7 +78,7 @@ def print_table(folder: Path, rows: Sequence[Row]) -> None:
     for name in ("run", "overrides", "status", "images", "time", "last figures"):
         table.add_column(name, justify="right" if name in ("run", "images", "time") else "left", overflow="fold")
     for row in rows:
-        losses = "\n".join(f"{name} {value:.3g}" for name, value in telling(row.losses).items())
+        losses = "\n".join(f"{name} {value:.3g}" for name, value in telling(row.losses, first).items())
         table.add_row(str(row.number), row.overrides, row.status, f"{row.images_seen:,}", minutes(row.seconds), losses)
     Console(highlight=False).print(table)
     for row in rows:
