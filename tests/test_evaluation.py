@@ -11,6 +11,7 @@ import pytest
 
 from ganctl.callbacks.evaluation import Evaluating, much_worse, summary
 from ganctl.cli import main
+from ganctl.commands.evaluate import table
 from ganctl.config.preparation import compose, prepare
 from ganctl.errors import UserError
 from ganctl.metrics import classifier
@@ -305,3 +306,10 @@ def test_panels_are_made_once(trained: store.Run, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("GANCTL_OUTPUTS", str(trained.folder.parent))
     start.train(settings_of("counted", "evaluate_every=128", images=256))
     assert len(made) == 1
+
+
+def test_the_table_says_of_ratios_that_near_1_is_good() -> None:
+    scores = tuple(Score(key, key, 0.5, CONTRACT) for key in ("fd", "covered", "diversity", "neighbours", "memorised"))
+    rows = [row.split() for row in table(Evaluation(64, scores))[1:]]
+    better = ["lower", "higher", "near 1", "near 1", "near 1"]
+    assert [" ".join(row[2:]) for row in rows] == better

@@ -96,7 +96,7 @@ def table(evaluation: "Evaluation") -> list[str]:
     for score in evaluation.scores:
         spread = f" ± {shown(score, score.spread)}" if score.spread is not None else ""
         floor = "" if score.floor is None else shown(score, score.floor)
-        better = "" if score.key in ("memorised", "neighbours") else "lower" if score.lower_is_better else "higher"
+        better = "near 1" if score.key in keys.NEAR_ONE else "lower" if score.lower_is_better else "higher"
         rows.append((score.name, shown(score, score.value) + spread, floor, better))
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     return [

@@ -70,6 +70,7 @@ GROUPS = {
 OF_POINTS = ("modes", "high_quality", "kl")  # scores
 ON_Y = ("psnr_y", "ssim_y")  # scores of enlarged colour pictures only
 PAPERS = {"fid": "fd", "kid": "kd"}
+NEAR_ONE = ("diversity", "neighbours", "memorised")  # neither high nor low is good: no best is named
 LOWER_IS_BETTER = frozenset({"fd", "kd", "kl", "l1", "lpips", "duplicates"})
 
 

@@ -8,11 +8,12 @@ from typing import Any
 import ganctl
 from ganctl.metrics.coverage import is_covered
 from ganctl.metrics.evaluation import Evaluation
+from ganctl.metrics.keys import NEAR_ONE
 from ganctl.reports import pictures
 from ganctl.reports.groups import Group
 from ganctl.reports.plots import COLOURS, Curve, Plot, svg
 from ganctl.reports.record import Record
-from ganctl.reports.scoring import NEAR_ONE, Column, columns, remarks
+from ganctl.reports.scoring import Column, columns, remarks
 from ganctl.reports.table import Table, memory_words, number, spread_words, table_of
 
 MOST_STRIPS = 8  # groups whose pictures are shown

@@ -6,12 +6,11 @@ from statistics import median
 
 from ganctl.metrics.contract import Contract, Score, ranked
 from ganctl.metrics.evaluation import Evaluation
-from ganctl.metrics.keys import NAMES
+from ganctl.metrics.keys import NAMES, NEAR_ONE
 from ganctl.reports.groups import Group
 from ganctl.reports.record import Record
 from ganctl.runs.store import held
 
-NEAR_ONE = ("diversity", "neighbours", "memorised")  # neither high nor low is good: no best is named
 Terms = tuple[str, Contract]  # a score's name and its conditions
 Chosen = Callable[[Evaluation], bool]
 
