@@ -134,6 +134,8 @@ def test_compare_writes_a_table_a_csv_and_a_page_that_name_both(outputs, capsys)
         (["first", "three"], "(train, 100 pictures), and three on digits 1x8x8 (train, 100 pictures, only 3)"),
         (["model=gan", "dataset=random"], "ganctl compare: these settings make one run; give several values"),
         (["first", "second", "out=a.png"], "out: a.png: the page is HTML; end the name in .html"),
+        (["model=gan,lsgan", "images=64", "out=a.png"], "out: a.png: the page is HTML; end the name in .html"),
+        (["model=gan,lsgan", "images=64", "n=500"], "n: 500; nothing is scored here; add evaluate=true"),
         (["modle=gan,lsgan", "dataset=random"], "modle: no such key; did you mean 'model'?"),
         (["first", "second", "evaluate=true"], "first is left out: it has no checkpoint last; train it again to have"),
         (["first", "second", "n=many"], "n=many: "),

@@ -48,6 +48,7 @@ def run(argv: list[str]) -> int:
     own = [word for word in line.overrides if word.partition("=")[0] in names and "=" in word]
     words = [word for word in line.overrides if word not in own]
     arguments = parse(Arguments, own, "compare")
+    demand_sense(arguments)
     selectors = [word for word in words if "=" not in word or is_there(word)]
     settings = [word for word in words if word not in selectors]
     if selectors and settings:
@@ -58,6 +59,16 @@ def run(argv: list[str]) -> int:
     if settings:
         return train_and_compare(settings, line.config_dirs, arguments)
     return compare(records_of(selectors), arguments)
+
+
+def demand_sense(arguments: Arguments) -> None:
+    """Raise UserError for options that would be found wrong, or in vain, when everything is trained."""
+    from ganctl.reports.files import page_place
+
+    if arguments.n is not None and not arguments.evaluate:
+        raise UserError(f"n: {arguments.n}; nothing is scored here; add evaluate=true, or leave n out")
+    if arguments.out:
+        page_place(arguments.out)
 
 
 def train_and_compare(settings: Sequence[str], config_dirs: Sequence[str], arguments: Arguments) -> int:
