@@ -152,6 +152,10 @@ def test_report_says_that_a_run_is_still_training(outputs, monkeypatch):
         (["first", "ckpt=best"], "run: outputs/first has no checkpoint, and its state is: finished"),
         (["first", "out=page.pdf"], "out: page.pdf: the page is HTML; end the name in .html"),
         (["first", "out=."], "out: . is a folder"),
+        (
+            ["first", "out=/proc/a.html"],
+            "/proc/a.html: cannot be written: No such file or directory; give another place",
+        ),
         (["spoilt"], "holds no model; it was not written by ganctl train"),
         (["first", "style=dark"], "no such option"),
     ],

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from ganctl.errors import GanctlError, UserError
+from ganctl.errors import UserError
 from ganctl.reports.record import Record
-from ganctl.runs.atomic import write_text
+from ganctl.runs.atomic import whole_file
 from ganctl.runs.store import outputs_root
 
 ENDING = ".html"
@@ -34,11 +34,10 @@ def comparison_place(records: Sequence[Record]) -> Path:
 
 
 def write_page(path: Path, text: str) -> None:
-    """Whole or not at all. Raises GanctlError where it cannot be written."""
+    """Whole or not at all. Raises UserError where it cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, text)
+        with whole_file(path) as file:
+            file.write(text.encode())
     except OSError as error:
-        raise GanctlError(
-            f"{path}: cannot be written: {error.strerror or error}; give another place by out="
-        ) from error
+        raise UserError(f"{path}: cannot be written: {error.strerror or error}; give another place by out=") from error
