@@ -39,7 +39,7 @@ def locate_weights(given: Path | None, download: bool) -> Path:
     if (found := sha256(path)) != SHA256:
         raise UserError(
             f"weights: {str(path)!r} is not the published {FILE} (SHA-256 {found[:8]}..., expected {SHA256[:8]}...); "
-            "delete it and set download=true, or give another file"
+            + ("give another file, or leave weights= out" if given else "delete it and set download=true")
         )
     return path
 
