@@ -16,7 +16,7 @@ from ganctl.config.preparation import compose, prepare
 from ganctl.errors import UserError
 from ganctl.metrics import classifier
 from ganctl.metrics.contract import Contract, Score
-from ganctl.metrics.evaluation import Evaluation, read
+from ganctl.metrics.evaluation import Evaluation, append, read
 from ganctl.metrics.panel import Panel
 from ganctl.metrics.panels import Wanted
 from ganctl.runs import checkpoint, store
@@ -313,3 +313,11 @@ def test_the_table_says_of_ratios_that_near_1_is_good() -> None:
     rows = [row.split() for row in table(Evaluation(64, scores))[1:]]
     better = ["lower", "higher", "near 1", "near 1", "near 1"]
     assert [" ".join(row[2:]) for row in rows] == better
+
+
+def test_bytes_that_are_no_text_spoil_only_their_own_line(tmp_path: Path) -> None:
+    append(tmp_path / "a", Evaluation(64, ()))
+    with (tmp_path / "a").open("ab") as file:
+        file.write(b"\xff\xfe\n")
+    append(tmp_path / "a", Evaluation(128, ()))
+    assert [each.images_seen for each in read(tmp_path / "a")] == [64, 128]

@@ -49,11 +49,11 @@ def append(path: Path, evaluation: Evaluation) -> None:
 
 
 def read(path: Path) -> list[Evaluation]:
-    """All whole lines of the file, oldest first; a line cut off by a crash is passed over."""
+    """All whole lines of the file, oldest first; a line that a crash cut off or spoilt is passed over."""
     if not path.exists():
         return []
     found = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             found.append(Evaluation.from_dict(json.loads(line)))
         except (ValueError, KeyError, TypeError, IndexError):
