@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from ganctl import cli
 from ganctl.commands import compare
@@ -187,6 +188,13 @@ def test_mistakes_of_all_runs_are_told_before_any_begins(elsewhere, capsys):
         "  imges: no such key; did you mean 'images'?\n"
         "  seed: -2; must be 0 or more (in seed=-2)\n"
     )
+    assert list(elsewhere.iterdir()) == []
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is here")
+def test_a_gpu_that_is_not_there_is_told_before_any_run_begins(elsewhere, capsys):
+    assert cli.main(["train", "-m", *(word for word in SMALL if "device" not in word), "seed=1,2", "device=cuda"]) == 2
+    assert "this machine shows no NVIDIA GPU" in capsys.readouterr().err
     assert list(elsewhere.iterdir()) == []
 
 

@@ -26,13 +26,18 @@ def each_checked(check: Callable[[Item], Found], items: Iterable[tuple[str, Item
 def demand_data(runs: Mapping[str, Mapping[str, Any]], search: str | None = None) -> None:
     """Raise UserError where runs, by their names, could not begin with their data, or it does not give their score.
 
-    search: a score that all must give.
+    search: a score that all must give. Looked at on the CPU: GPUs are left to the processes of the runs.
     """
+    from ganctl.devices import place
     from ganctl.training.plan import begin
+
+    def check(run: Mapping[str, Any]) -> None:
+        place(run["device"])
+        begin({**run, "device": "cpu"}, search)
 
     asked = ("dataset", "batch_size", "device", "early_stop")
     distinct = {repr([run[key] for key in asked]): (name, run) for name, run in runs.items()}
     mistakes: list[str] = []
-    each_checked(lambda run: begin(dict(run), search), distinct.values(), mistakes)
+    each_checked(check, distinct.values(), mistakes)
     if mistakes:
         raise UserError(*mistakes)
