@@ -207,7 +207,7 @@ def test_a_run_that_draws_from_noise_is_refused(capsys) -> None:
 
 
 def test_a_run_that_translates_cannot_be_sampled() -> None:
-    with pytest.raises(UserError, match="makes pictures from pictures; it cannot draw from noise alone"):
+    with pytest.raises(UserError, match="draw from noise alone; give it some with ganctl translate in=PATH out=PATH"):
         ganctl.load("paired")
 
 

@@ -119,7 +119,8 @@ def load(
     loaded = load_game(run, ckpt, ema=ema, device=device, plugins=plugins)
     if not isinstance(loaded.game, Generative):
         name = type(loaded.game).__name__
-        raise UserError(f"{loaded.path}: {name} makes pictures from pictures; it cannot draw from noise alone")
+        what = f"{name} makes pictures from pictures; it cannot draw from noise alone"
+        raise UserError(f"{loaded.path}: {what}; give it some with ganctl translate in=PATH out=PATH")
     return Sampler(loaded.game, loaded.config, loaded.path, loaded.images_seen, loaded.device)
 
 
