@@ -353,3 +353,11 @@ done
 """
     found = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
     assert found.stdout.splitlines() == ["train", "gan,dcgan"]
+
+
+def test_the_next_command_quotes_a_folder_with_a_space(capsys, tmp_path: Path) -> None:
+    from ganctl.commands.train import conclude
+
+    folder = tmp_path / "my run"
+    conclude({"folder": str(folder), "use": "sample"})
+    assert f"ganctl sample run='{folder}'" in capsys.readouterr().out

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from ganctl.config.schema import TrainConfig
@@ -175,6 +176,6 @@ def conclude(result: dict[str, Any]) -> None:
     for name, text in {
         "pictures": str(sheets[-1]) if sheets else "none",
         "run": str(folder),
-        "draw more": f"ganctl {use} run={folder}" + (" in=FOLDER out=FOLDER" if use != "sample" else ""),
+        "draw more": f"ganctl {use} run={quote(str(folder))}" + (" in=FOLDER out=FOLDER" if use != "sample" else ""),
     }.items():
         print(f"  {name:<10} {text}")
