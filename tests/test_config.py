@@ -211,9 +211,10 @@ def test_every_option_has_a_caption() -> None:
          "trainer.foo: no such key; trainer has log_every, clip, threads, processes, preview, stretch"),
         ("+batch_size=3", "+batch_size=3: batch_size is there already; leave out the '+'"),
         ("~nothing", "nothing: no such key"),
-        ("seed", "seed: is not key=value; put a value with special signs in quotes: \"key='...'\""),
-        ("a b=c", "a b=c: is not key=value; put a value with special signs in quotes: \"key='...'\""),
-        ("=3", "=3: is not key=value; put a value with special signs in quotes: \"key='...'\""),
+        ("seed", "seed: is not key=value, such as model=dcgan"),
+        ("name=größe", "name=größe: cannot be read; put a value with special signs in quotes: \"name='...'\""),
+        ("a b=c", "a b=c: is not key=value, such as model=dcgan"),
+        ("=3", "=3: is not key=value, such as model=dcgan"),
         ("seed=1,2", "seed=1,2: several values make a sweep; add -m, or write a list: [1,2]"),
         ("images=-5", "images: -5; must be 1 or more"),
         ("images=0", "images: 0; must be 1 or more"),
@@ -646,7 +647,7 @@ def test_everything_else_is_refused_with_the_reason(saved: dict[str, Any]) -> No
         "sed: no such key; did you mean 'seed'?",
         f"~seed: a resumed run keeps its own seed (0), {reason}",
         "seed=1,2: a run is resumed with one value; leave out the others",
-        "x: is not key=value; put a value with special signs in quotes: \"key='...'\"",
+        "x: is not key=value, such as model=dcgan",
         "images: -1; must be 1 or more",
     ]
 
@@ -744,3 +745,9 @@ def test_intervals_follow_the_length(images: str, between: int) -> None:
 def test_an_interval_of_ones_own_stays() -> None:
     found = prepared(*BASE, "images=300k", "sample_every=7", "checkpoint_every=null")
     assert (found["sample_every"], found["checkpoint_every"]) == (7, None)
+
+
+def test_a_value_that_cannot_be_read_is_not_called_missing_too() -> None:
+    assert mistakes("dataset=folder", "dataset.root=~/photos") == [
+        "dataset.root=~/photos: cannot be read; put a value with special signs in quotes: \"dataset.root='...'\""
+    ]

@@ -1,5 +1,6 @@
 """The overrides of a command line, judged one by one before Hydra sees them together."""
 
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +13,7 @@ from ganctl.config.interpolation import WHOLE, all_paths, raw_value
 from ganctl.nearest import hint, nearest, told
 
 TARGET = "_target_"
+KEY = re.compile(r"[+~]*[A-Za-z_][\w./@]*")
 OPEN = ("model.every", "model.schedules", "model.optimizers", "model.average")  # their keys are checked with the game
 
 
@@ -25,12 +27,20 @@ def parsed(text: str, mistakes: list[str]) -> Any:
         if not override.key_or_group:
             raise ValueError
     except Exception:  # a lexer's own errors too
-        mistakes.append(f"{text}: is not key=value; put a value with special signs in quotes: \"key='...'\"")
+        mistakes.append(f"{text}: {unread(text)}")
         return None
     if override.value_type is ValueType.GLOB_CHOICE_SWEEP:
         mistakes.append(f"{text}: glob() is not taken; write the names: a,b,c")
         return None
     return override
+
+
+def unread(text: str) -> str:
+    """Why Hydra cannot read an override, and how to write it."""
+    key, equals, _ = text.partition("=")
+    if not equals or not KEY.fullmatch(key):
+        return "is not key=value, such as model=dcgan"
+    return f"cannot be read; put a value with special signs in quotes: \"{key}='...'\""
 
 
 class Typed:

@@ -61,7 +61,9 @@ class Preparation:
         known = self._check_model(groups["model"], own, node, looked) if self.composed.sound else ANY
         self._check_scores(own, known)
         description = None if looked is None else looked.facts
-        mistakes = [*self.composed.mistakes, *self.resolver.mistakes, *self.resolver.fresh(self.mistakes)]
+        refused = {mistake.partition("=")[0] for mistake in self.composed.mistakes}  # were given, though not well
+        absent_values = [each for each in self.resolver.mistakes if each.partition(": ")[0] not in refused]
+        mistakes = [*self.composed.mistakes, *absent_values, *self.resolver.fresh(self.mistakes)]
         if mistakes or description is None:
             from ganctl.devices import absent
 
