@@ -8,6 +8,8 @@ def nearest(word: str, names: Iterable[str], count: int = 2) -> list[str]:
     from difflib import SequenceMatcher, get_close_matches
 
     names = [name for name in names if name != word]
+    if same := [name for name in names if name.casefold() == word.casefold()]:
+        return same[:count]
     same_end = [name for name in names if name.split(".")[-1] == word.split(".")[-1]]
     alike = get_close_matches(word, names, count, 0.6)
     found = list(dict.fromkeys([*same_end, *alike]))[:count]

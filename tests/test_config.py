@@ -213,6 +213,7 @@ def test_every_option_has_a_caption() -> None:
         ("~nothing", "nothing: no such key"),
         ("seed", "seed: is not key=value, such as model=dcgan"),
         ("name=größe", "name=größe: cannot be read; put a value with special signs in quotes: \"name='...'\""),
+        ("model=DCGAN", "model=DCGAN: no such model; did you mean 'dcgan'?"),
         ("a b=c", "a b=c: is not key=value, such as model=dcgan"),
         ("=3", "=3: is not key=value, such as model=dcgan"),
         ("seed=1,2", "seed=1,2: several values make a sweep; add -m, or write a list: [1,2]"),
