@@ -41,7 +41,7 @@ def bad_data(view: View) -> Verdict | None:
     if facts.spread is None:
         return None
     if facts.pictures < at.SCARCE_PICTURES:
-        words = f"Only {facts.pictures} pictures to learn from (usual: 1,000 and more): they will be learned by heart."
+        words = f"Only {counted(facts.pictures)} to learn from (usual: 1,000 and more): they will be learned by heart."
         return Verdict("data problem", "red", words)
     if facts.spread < at.SAME:
         return Verdict("data problem", "red", "All training pictures are the same: there is nothing to learn.")
@@ -201,8 +201,13 @@ def little_data(view: View) -> Verdict | None:
     """Said only where nothing worse is found."""
     if view.facts.spread is None or view.facts.pictures >= at.FEW_PICTURES:
         return None
-    words = f"Only {view.facts.pictures} pictures to learn from (1,000 and more are usual); nothing else is wrong."
+    words = f"Only {counted(view.facts.pictures)} to learn from (1,000 and more are usual); nothing else is wrong."
     return Verdict("data problem", "yellow", words)
+
+
+def counted(pictures: int) -> str:
+    """So many pictures, in words."""
+    return f"{pictures:,} picture{'' if pictures == 1 else 's'}"
 
 
 def healthy(view: View) -> Verdict:

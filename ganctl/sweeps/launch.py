@@ -9,6 +9,7 @@ from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shlex import quote
 from types import FrameType
 from typing import Any
 
@@ -229,5 +230,5 @@ def conclude(plan: Plan, stopped: int) -> int:
     write_table(plan.place, ordered)
     print_table(plan.place, ordered, str(plan.settings[0]["early_stop"]) if plan.settings else "")
     if stopped and plan.titles:
-        print(f"  go on  ganctl train resume={shown(plan.place)}")
+        print(f"  go on  ganctl train resume={quote(str(shown(plan.place)))}")
     return stopped or (OK if all(row.status in (FINISHED, EARLY) for row in ordered) else FAILED)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from shlex import quote
 
 from ganctl.config import confdir
 from ganctl.config.preparation import compose, prepare
@@ -167,7 +168,7 @@ def conclude(plan: Plan, stopped: int) -> int:
         print(f"  best   run {best.number} ({best.overrides}): {NAMES[search.score]} {best.losses[search.score]:.4g}")
         print(f"         {best.folder}")
     if stopped:
-        print(f"  go on  ganctl train resume={shown(plan.place)}")
+        print(f"  go on  ganctl train resume={quote(str(shown(plan.place)))}")
     return stopped or (OK if best is not None else FAILED)
 
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -226,7 +227,7 @@ class Session:
         if self.stopping.exit_code:
             how = "interrupted" if self.stopping.exit_code == INTERRUPTED else "terminated"
             message = f"{how} after {module.images_seen:,} images and saved; continue with: "
-            raise Stopped(f"{message}ganctl train resume={self.run.folder}", self.stopping.exit_code)
+            raise Stopped(f"{message}ganctl train resume={quote(str(self.run.folder))}", self.stopping.exit_code)
         result = {
             "state": "finished",
             "images_seen": module.images_seen,
