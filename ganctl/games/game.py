@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from ganctl.data.batch import Images, Tensors
 
+REHEARSAL = 64  # pictures a rehearsal makes at once
+
 
 @dataclass(frozen=True)
 class Clock:
@@ -163,6 +165,10 @@ class Generative(Game):
 
     def sheet(self, inputs: Any) -> Tensor:
         return self.paint(inputs)
+
+    def rehearse(self, generator: torch.Generator) -> None:
+        device = next(self.parameters()).device
+        self.paint(self.request(Wish(REHEARSAL), generator).map(lambda value: value.to(device)))
 
 
 class Translating(ABC):
