@@ -95,7 +95,7 @@ class LatentGame(Generative):
         terms = {"adversarial": passed}
         for auxiliary in self.auxiliaries:
             terms[type(auxiliary).__name__] = auxiliary.generator_term(features, label, noise)
-        creation = Creation(self.generator, noise, label, round.clock.images_seen, round.clock.rounds)
+        creation = Creation(self.generator, noise, label, round.clock.images_seen)
         due = [penalty for penalty in self.generator_penalties if penalty.due(round.clock.plays("generator"))]
         return Outcome(terms | {type(penalty).__name__: penalty(creation) for penalty in due})
 
