@@ -43,7 +43,7 @@ class Evaluating(pl.Callback):
         self.watch, self.stop = watch, stop
         self.best: dict[str, Any] = {}  # of the watched score: key, name, value, images_seen
         self.worse = 0  # evaluations in a row
-        self.seen_before = self.evaluated = 0
+        self.seen_before = 0
 
     def on_train_start(self, trainer: pl.Trainer, module: GameModule) -> None:  # type: ignore[override]
         self.seen_before = module.images_seen

@@ -34,7 +34,6 @@ class Composed:
     tree: DictConfig  # interpolations unresolved
     choices: dict[str, str]  # group -> option
     overrides: list[str]  # as typed
-    passed: list[str]  # as handed to Hydra
     mistakes: list[str] = field(default_factory=list)
     sound: bool = True  # False: an option does not exist, and another one stands in its place
 
@@ -102,7 +101,7 @@ def compose(overrides: Sequence[str] = (), config_dirs: Sequence[str | Path] = (
     with open_dict(tree):
         del tree["hydra"]
     OmegaConf.set_struct(tree, False)
-    return Composed(tree, choices, list(overrides), passed, typed.mistakes, typed.sound)
+    return Composed(tree, choices, list(overrides), typed.mistakes, typed.sound)
 
 
 def _base(typed: Typed) -> DictConfig:

@@ -88,12 +88,11 @@ def drawn(
     seed: int,
     device: torch.device,
     texts: Sequence[str] | None = None,
-    batch_size: int = BATCH,
 ) -> Iterator[tuple[Tensor, Tensor | None]]:
     """Samples as bytes with the labels wished for. Raises NotFinite at the end, with the number of bad ones."""
     inputs, wished = request(game, count, label, seed, texts)
     done = bad = 0
-    for piece in inputs.split(batch_size):  # type: ignore[attr-defined]
+    for piece in inputs.split(BATCH):  # type: ignore[attr-defined]
         images = painted(game, piece.map(lambda value: value.to(device)), device)
         bad += count_bad(images)
         if not bad:

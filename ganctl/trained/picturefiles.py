@@ -138,7 +138,6 @@ def process(
     *,
     batch_size: int = 16,
     background: str = "white",
-    title: str = "translating",
 ) -> Report:
     """Make each picture and write it as it comes; what cannot be read is skipped and told in the report.
 
@@ -146,7 +145,7 @@ def process(
     and kept for the output. Pictures of one size that follow each other are made together.
     """
     report = Report()
-    pictures = shown(title, opened(inputs, channels, background, report), len(inputs.names))
+    pictures = shown("translating", opened(inputs, channels, background, report), len(inputs.names))
     for batch in batches(pictures, batch_size):
         try:
             made = make(torch.stack([picture.image for picture in batch]))
