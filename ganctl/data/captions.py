@@ -151,8 +151,7 @@ class Captions(Dataset):
         self, names: Sequence[str], device: torch.device, flip: bool, held_out: CaptionTable | None = None
     ) -> CaptionTable:
         """The table of some of the pictures."""
-        refused = self.listing.refused
-        listing = Listing(tuple(names), {name: refused[name] for name in names if name in refused}, {})
+        listing = self.listing.part(names)
         pictures = album(self.source, listing, self.frame)
         judge(self.source, listing, pictures, self.on_error)
         said = [self.wording.captions[name] for name in pictures.names]

@@ -99,9 +99,7 @@ class Paired(Dataset):
 
     def pairs(self, names: tuple[str, ...], frame: Frame) -> tuple[Tensor, Tensor]:
         """Sources and targets, uint8 [N, C, H, W], memory-mapped."""
-        chosen = frozenset(names)
-        refused = {name: why for name, why in self.listing.refused.items() if name in chosen}
-        listing = Listing(names, refused, {})
+        listing = self.listing.part(names)
         height, width = frame.size
 
         def decoder(data: bytes) -> Decoded:
