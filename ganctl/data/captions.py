@@ -9,9 +9,8 @@ from torch import Tensor
 
 from ganctl.data.album import album
 from ganctl.data.batch import Captioned
-from ganctl.data.dataset import Dataset, Description, Table, TensorTable, height_width
+from ganctl.data.dataset import Dataset, Description, Table, TensorTable, height_width, picture_shape
 from ganctl.data.folder import OnError, check_on_error, judge
-from ganctl.data.pairs import picture_shape
 from ganctl.data.pictures import Crop, Frame
 from ganctl.data.roots import source_at
 from ganctl.data.sources import Listing, Source, nothing_in
