@@ -13,11 +13,11 @@ from PIL import Image
 import ganctl
 from ganctl import cli
 from ganctl.config.preparation import compose, prepare
+from ganctl.data.roots import instead_of_root
 from ganctl.ema import Average
 from ganctl.errors import UserError
 from ganctl.games.game import Task
 from ganctl.runs import checkpoint, store
-from ganctl.trained import picturefiles
 from ganctl.trained.picturefiles import Inputs, Picture, batches, png_names, process
 from ganctl.trained.translating import through
 from ganctl.training.parts import game_of
@@ -277,4 +277,8 @@ def test_grey_models_take_colour_and_give_grey(tmp_path) -> None:
     made = Image.open(tmp_path / "1.png")
     assert made.mode == "L"
     assert made.getpixel((0, 0)) == 128  # white less one half of the range
-    assert picturefiles.told_of_in("dataset.root: x; set dataset.root=PATH") == "in: x; set in=PATH"
+
+
+def test_mistakes_about_the_root_are_about_in() -> None:
+    with pytest.raises(UserError, match=r"^in: x; set in=PATH$"), instead_of_root("in"):
+        raise UserError("dataset.root: x; set dataset.root=PATH")
