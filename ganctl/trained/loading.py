@@ -26,6 +26,16 @@ class Loaded:
     images_seen: int
     device: torch.device
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the classes or attributes, where the run's dataset has any."""
+        return tuple(self.config["description"].get("names") or ())
+
+    @property
+    def classes(self) -> int:
+        """Classes or attributes that can be asked for; 0 where there are no labels."""
+        return int(self.config["description"].get("classes") or 0)
+
 
 def load_game(
     run: str | Path | None = None,
