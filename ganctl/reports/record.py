@@ -1,11 +1,9 @@
 """All that a run's folder tells of it, read without touching it, also while it is still training."""
 
-import csv
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from ganctl.doctor import history
@@ -14,7 +12,7 @@ from ganctl.doctor.rules import Verdict
 from ganctl.errors import GanctlError, UserError
 from ganctl.metrics.evaluation import FILE, Evaluation, read
 from ganctl.metrics.panels import name_of
-from ganctl.runs.figures import number
+from ganctl.runs.figures import number, rows_of
 from ganctl.runs.store import Run, Status, available, outputs_root, read_config, read_result, read_status
 
 NEEDED = ("model", "dataset", "description", "seed")
@@ -97,10 +95,10 @@ class Record:
         """Name -> images seen and values, of everything in metrics.csv."""
         found: dict[str, tuple[list[float], list[float]]] = {}
         for row in rows_of(self.run.metrics_file):
-            seen = number(row.pop("images_seen", "") or "")
+            seen = number(row.pop("images_seen", ""))
             row.pop("rounds", None)
             for name, text in row.items():
-                value = number(text or "")
+                value = number(text)
                 if seen is not None and value is not None:
                     found.setdefault(name, ([], []))[0].append(seen)
                     found[name][1].append(value)
@@ -131,12 +129,3 @@ def record(run: Run) -> Record:
     checks = history.read(run.folder / history.FILE)
     last = checks[-1] if checks else None
     return Record(run, config, read_status(run), read_result(run), read(run.folder / FILE), last)
-
-
-def rows_of(path: Path) -> list[dict[str, str]]:
-    """The lines of a CSV; none where it cannot be read."""
-    try:
-        with path.open(newline="", encoding="utf-8") as text:
-            return list(csv.DictReader(text))
-    except (OSError, csv.Error, UnicodeDecodeError):
-        return []
