@@ -84,11 +84,9 @@ class Record:
 
         try:
             with weightless():
-                game = game_of({**self.config, "plugins": []})
+                return game_of({**self.config, "plugins": []}).parameter_counts()
         except (GanctlError, ValueError, KeyError):
             return {}
-        counts = {name: sum(each.numel() for each in part.parameters()) for name, part in game.named_children()}
-        return {name: count for name, count in counts.items() if count}
 
     @cached_property
     def curves(self) -> Mapping[str, tuple[list[float], list[float]]]:

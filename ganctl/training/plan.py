@@ -60,8 +60,7 @@ def data_line(count: int, images: int, awaited: str) -> str:
 def network_lines(game: Game) -> Iterator[str]:
     """Each network with its parameters and the sizes of its stages."""
     for name, module in game.named_children():
-        count = sum(parameter.numel() for parameter in module.parameters())
-        if count:
+        if count := parameters_of(module):
             yield f"{name:<15}{type(module).__name__}, {count:,} parameters"
         if isinstance(module, Network) and module.stages():
             yield " " * 15 + " -> ".join("x".join(map(str, stage)) for stage in module.stages())
@@ -71,7 +70,7 @@ def network_lines(game: Game) -> Iterator[str]:
 
 def memory_line(game: Game, dataset: Dataset, settings: dict[str, Any]) -> str:
     """An estimate: weights with optimizer and average, and what one round keeps for its backward passes in fp32."""
-    weights = sum(parameter.numel() for parameter in game.parameters()) * BYTES * COPIES
+    weights = parameters_of(game) * BYTES * COPIES
     average = sum(parameters_of(getattr(game, name)) for name in game.averaged()) * BYTES
     words = f"memory     about {size(weights + average)} for weights, optimizers and average"
     images, batch_size = quantity(settings["images"]), settings["batch_size"]

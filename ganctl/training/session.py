@@ -234,7 +234,7 @@ class Session:
             "rounds": module.rounds,
             "seconds": round(self.reporting.seconds, 3),
             "images_per_second": round(self.reporting.speed(module.images_seen), 1),
-            "parameters": parameters_of(module.game),
+            "parameters": module.game.parameter_counts(),
             "peak_memory": peak_memory(self.placement.torch_device),
             "losses": self.recorder.latest,
             "best": self.evaluating.best if self.evaluating else None,
@@ -259,12 +259,6 @@ def use_of(game: Game, description: Config) -> str:
 def interval(images: str | None) -> int | None:
     """Images between two events; None for never."""
     return None if images is None else quantity(images)
-
-
-def parameters_of(game: Game) -> dict[str, int]:
-    """How many numbers each network learns."""
-    counts = {name: sum(each.numel() for each in network.parameters()) for name, network in game.named_children()}
-    return {name: count for name, count in counts.items() if count}
 
 
 def peak_memory(device: torch.device) -> int:
