@@ -17,7 +17,7 @@ from hydra.errors import HydraException, MissingConfigException
 from omegaconf.errors import OmegaConfBaseException
 
 from ganctl.config import confdir, conftree
-from ganctl.config.composition import composition_error, hydra_session
+from ganctl.config.composition import VERSION_BASE, composition_error, hydra_session
 from ganctl.config.preparation import combinations, compose, prepare, register
 from ganctl.errors import FAILED, INTERRUPTED, OK, TERMINATED, UserError
 from ganctl.nearest import hint
@@ -202,8 +202,7 @@ def forced(word: str, config_dirs: Sequence[str]) -> str:
 def launch(plan: Plan, overrides: Sequence[str]) -> int:
     """Hand the sweep to Hydra; returns the exit code of a signal that stopped it, or OK."""
     register(plan.config_dirs)
-    newer = tuple(int(part) for part in hydra.__version__.split(".")[:2]) >= (1, 4)  # deprecates version_base
-    start = hydra.main(str(confdir.conf_dir()), "train", **({} if newer else {"version_base": "1.3"}))(play_one)
+    start = hydra.main(str(confdir.conf_dir()), "train", **VERSION_BASE)(play_one)
     words = ["--multirun", f"hydra.sweep.dir='{plan.folder}'", *QUIET, *overrides]
     with handed_on(plan), as_typed(words):
         try:
