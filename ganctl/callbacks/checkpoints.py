@@ -5,13 +5,14 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.utilities import move_data_to_device
 
 from ganctl.callbacks.pace import crossed
 from ganctl.errors import NotFinite
 from ganctl.module import GameModule
 from ganctl.runs import checkpoint
 from ganctl.runs.store import Run, numbered_path, prune, update_status
-from ganctl.training.state import capture, moved, own
+from ganctl.training.state import capture, own
 
 
 class Checkpoints(pl.Callback):
@@ -62,7 +63,7 @@ def states_of_others(trainer: pl.Trainer, module: GameModule) -> list[dict[str, 
     if trainer.world_size == 1:
         return []
     found: list[Any] = [None] * trainer.world_size
-    torch.distributed.all_gather_object(found, moved(own(module), torch.device("cpu")))
+    torch.distributed.all_gather_object(found, move_data_to_device(own(module), "cpu"))
     return found[1:]
 
 
