@@ -4,13 +4,13 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, TypeVar
 
 import hydra
 from hydra.errors import HydraException, MissingConfigException
@@ -25,7 +25,7 @@ from ganctl.runs import store
 from ganctl.sweeps import gpulock
 from ganctl.sweeps.job import RUN, play_one
 from ganctl.sweeps.plan import Plan, swept_keys, title
-from ganctl.sweeps.run import watched
+from ganctl.sweeps.run import Settings, watched
 from ganctl.sweeps.table import EARLY, FINISHED, Row, has_ended, print_table, rows_of, shown, write_table
 
 QUIET = (
@@ -34,6 +34,8 @@ QUIET = (
     "hydra/job_logging=none",
     "hydra/hydra_logging=none",
 )
+A = TypeVar("A")
+T = TypeVar("T")
 EXIT_CODES = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED}
 
 
@@ -60,16 +62,17 @@ def sweep(overrides: Sequence[str], config_dirs: Sequence[str] = ()) -> Done:
     swept = swept_keys(jobs) if len(jobs) > 1 else []
     titles = [title(job, swept) for job in jobs]
     mistakes = [*mistakes_of_name(name), *mistakes_of_hydra(hydras, config_dirs)]
-    settings = [watched(each) for each in checked(titles, jobs, config_dirs, mistakes)]
+    named = list(zip(titles, jobs, strict=True))
+    runs = each_tried(named, lambda job: watched(prepare(compose(job, config_dirs))), mistakes)
     if mistakes:
         raise UserError(*mistakes)
     if is_true(dry_run):
-        demand_data(dict(zip(titles, settings, strict=True)))
+        demand_data(runs)
         print("\n".join([f"{len(jobs)} runs, all checked:", *(f"  {each}" for each in titles)]))
         return Done(OK)
     folder = sweep_folder(name)
     folders = [str(each) for each in confdir.user_dirs(config_dirs)]
-    plan = Plan(str(folder), titles, swept, folders, settings, gpus_here(), hydras=hydras)
+    plan = Plan(str(folder), titles, swept, folders, [each for _, each in runs], gpus_here(), hydras=hydras)
     print(f"a sweep of {len(jobs) or 'several'} runs in {shown(folder)}", flush=True)
     if jobs:
         return play(plan, range(1, len(jobs) + 1))
@@ -125,32 +128,26 @@ def is_true(text: str | None) -> bool:
     return text in ("true", "True")
 
 
-def checked(
-    titles: Sequence[str], jobs: Sequence[Sequence[str]], config_dirs: Sequence[str], mistakes: list[str]
-) -> list[dict[str, Any]]:
-    """The settings of every run, each checked as if it were alone; a mistake that not all make says who makes it."""
-    settings, found = [], dict[str, list[str]]()
-    for name, job in zip(titles, jobs, strict=True):
+def each_tried(runs: Sequence[tuple[str, A]], attempt: Callable[[A], T], mistakes: list[str]) -> list[tuple[str, T]]:
+    """What `attempt` gives of each run, with the run's name; a mistake that not all make says who makes it."""
+    given, found = list[tuple[str, T]](), dict[str, list[str]]()
+    for name, run in runs:
         try:
-            settings.append(prepare(compose(job, config_dirs)))
+            given.append((name, attempt(run)))
         except UserError as error:
             for mistake in error.mistakes:
                 found.setdefault(mistake, []).append(name)
-    mistakes += [each if len(where) == len(jobs) else f"{each} (in {where[0]})" for each, where in found.items()]
-    return settings
+    mistakes += [each if len(where) == len(runs) else f"{each} (in {where[0]})" for each, where in found.items()]
+    return given
 
 
-def demand_data(runs: Mapping[str, Mapping[str, Any]]) -> None:
-    """Raise UserError where runs, by their names, could not begin with their data; what they share is opened once."""
+def demand_data(runs: Sequence[tuple[str, Settings]]) -> None:
+    """Raise UserError where runs, with their names, could not begin with their data; what they share is opened once."""
     from ganctl.training.plan import begin
 
-    distinct = {repr([run[key] for key in ("dataset", "batch_size", "device")]): name for name, run in runs.items()}
+    distinct = {repr([run[key] for key in ("dataset", "batch_size", "device")]): (name, run) for name, run in runs}
     mistakes: list[str] = []
-    for name in distinct.values():
-        try:
-            begin(dict(runs[name]))
-        except UserError as error:
-            mistakes += [each if len(distinct) == 1 else f"{each} (in {name})" for each in error.mistakes]
+    each_tried(list(distinct.values()), begin, mistakes)
     if mistakes:
         raise UserError(*mistakes)
 

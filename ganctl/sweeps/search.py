@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from ganctl.config import confdir
 from ganctl.config.preparation import compose, prepare
@@ -14,6 +13,7 @@ from ganctl.sweeps.job import TRIAL
 from ganctl.sweeps.launch import (
     Done,
     demand_data,
+    each_tried,
     forced,
     gpus_here,
     is_true,
@@ -26,6 +26,7 @@ from ganctl.sweeps.launch import (
     taken_over,
 )
 from ganctl.sweeps.plan import Plan, Search
+from ganctl.sweeps.run import Settings
 from ganctl.sweeps.space import Dimension, space_of
 from ganctl.sweeps.study import demand_optuna, ended, mend, study_of, unfinished
 from ganctl.sweeps.table import FINISHED, Row, print_table, rows_of, shown, write_table
@@ -119,20 +120,13 @@ def evaluations(fixed: Sequence[str], score: str | None) -> list[str]:
 
 def checked_corners(
     space: Sequence[Dimension], fixed: Sequence[str], config_dirs: Sequence[str], score: str | None, mistakes: list[str]
-) -> dict[str, dict[str, Any]]:
+) -> list[tuple[str, Settings]]:
     """The settings at the ends of each dimension, the others at their first value; all must give the score."""
     first = {each.key: each.corners()[0] for each in space}
     jobs = [list(first.values())]
     jobs += [[*(first | {each.key: word}).values()] for each in space for word in each.corners()[1:]]
-    settings, found = dict[str, dict[str, Any]](), dict[str, list[str]]()
-    for job in jobs:
-        try:
-            settings[" ".join(job)] = prepare(compose([*fixed, *job], config_dirs), score)
-        except UserError as error:
-            for mistake in error.mistakes:
-                found.setdefault(mistake, []).append(" ".join(job))
-    mistakes += [each if len(where) == len(jobs) else f"{each} (in {where[0]})" for each, where in found.items()]
-    return settings
+    named = [(" ".join(job), job) for job in jobs]
+    return each_tried(named, lambda job: prepare(compose([*fixed, *job], config_dirs), score), mistakes)
 
 
 def described(each: Dimension) -> str:
