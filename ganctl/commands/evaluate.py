@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from ganctl.commands.arguments import option, parse, words
 from ganctl.metrics import keys
@@ -46,7 +46,7 @@ class Arguments:
     test: str | None = option(None, "a folder of other test pictures, such as Set14; for super-resolution")
     seed: int = option(0, "of the samples", least=0)
     ema: bool = option(True, "with the averaged weights; false: those of the last round")
-    device: str = option("auto", "auto, cpu, cuda, mps, idle or the number of a GPU")
+    device: int | str = option("auto", "auto, cpu, cuda, mps, idle or the number of a GPU")
     plugins: str = option("", "modules of your own that the run's classes come from, with commas")
 
 
@@ -68,10 +68,9 @@ def run(argv: list[str]) -> int:
         averaged=arguments.ema,
         test=arguments.test,
     )
-    device: Any = int(arguments.device) if arguments.device.isdigit() else arguments.device
     plugins = words(arguments.plugins)
     with told():
-        found = evaluate(arguments.run, arguments.ckpt, wanted, device=device, plugins=plugins)
+        found = evaluate(arguments.run, arguments.ckpt, wanted, device=arguments.device, plugins=plugins)
     print(report(found))
     for path in found.write():
         print(f"  {path}")
