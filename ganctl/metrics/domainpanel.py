@@ -81,6 +81,10 @@ class DomainPanel:
         self.latest = grid(torch.cat(shown) / 127.5 - 1, SHOWN)
         return Evaluation(images_seen, self.scores(found), beside=MEANS)
 
+    def pictures(self, game: Game) -> Mapping[str, np.ndarray]:
+        """Sources scored last, with what became of them."""
+        return {} if self.latest is None else {"translated": self.latest}
+
     def made(self, game: Game, route: Route, shown: list[Tensor]) -> Batches:
         """What becomes of a route's sources, as bytes; the first ones go on the sheet, below their sources."""
         assert isinstance(game, Translating)  # the panel was chosen for it

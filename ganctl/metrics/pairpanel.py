@@ -125,6 +125,10 @@ class PairPanel:
             found = self.score(self.made(game))
         return Evaluation(images_seen, self.scores(found), beside=self.means)
 
+    def pictures(self, game: Game) -> Mapping[str, np.ndarray]:
+        """Pairs scored last, with what was made of them."""
+        return {} if self.latest is None else {"pairs": self.latest}
+
     def made(self, game: Game) -> Iterator[Compared]:
         """The game's pictures beside those that they should be; the first ones go on the sheet."""
         assert isinstance(game, Translating)  # the panel was chosen for it

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 
 from ganctl.data.batch import Pairs
@@ -45,6 +46,9 @@ class Judge(Protocol):
 
     def evaluate(self, game: Any, images_seen: int) -> Evaluation:
         """The game must be in eval mode. Raises NotFinite where samples are not finite."""
+
+    def pictures(self, game: Any) -> Mapping[str, np.ndarray]:
+        """Name -> [H, W, 3] uint8: what explains the scores of this game, which was evaluated last."""
 
 
 @dataclass(frozen=True)
