@@ -92,9 +92,7 @@ class Examination:
             game.eval()
             try:
                 inputs, label = request(game, SAMPLES, self.wished(), SEED)
-                pieces = inputs.split(BATCH)  # type: ignore[attr-defined]
-                images = [painted(game, piece.map(lambda value: value.to(device)), device) for piece in pieces]
-                samples = torch.cat(images)
+                samples = torch.cat([painted(game, piece, device) for piece in inputs.split(BATCH)])
                 if not samples.isfinite().all():
                     return {"finite": False}
                 return self.compare(samples) | self.verdicts(game, samples, label, device)

@@ -73,7 +73,7 @@ class PointPanel:
         """Draw and score. Random states are left as they were. Raises NotFinite where a point is not a number."""
         with isolated():
             inputs, _ = request(game, self.count, self.labels(), self.seed)
-            points = painted(game, inputs.map(lambda value: value.to(self.device)), self.device).flatten(1).cpu()  # type: ignore[attr-defined]
+            points = painted(game, inputs, self.device).flatten(1).cpu()
         if bad := count_bad(points):
             raise NotFinite(f"{bad:,} of {self.count:,} samples are not finite; nothing was scored")
         found = self.score(points)
