@@ -6,7 +6,6 @@ PSNR, SSIM, L1, LPIPS, and the distances of the two sets; beside them those of s
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -205,10 +204,3 @@ def sheet(rows: Sequence[Tensor]) -> np.ndarray:
     height, width = (max(row.shape[axis] for row in rows) for axis in (2, 3))
     same = [pad(row, (0, width - row.shape[3], 0, height - row.shape[2]), value=1.0) for row in rows]
     return grid(torch.cat(same) * 2 - 1, columns=3)
-
-
-def pair_name(name: str, settings: Mapping[str, Any]) -> str:
-    """The dataset's name, with the place of its pictures."""
-    node = settings["dataset"]
-    place = node.get("test") or node.get("root")
-    return f"{name} ({place})" if place else name
