@@ -22,15 +22,10 @@ class Checkpoints(pl.Callback):
         self, run: Run, config: dict[str, Any], every: int | None, keep: int, callbacks: Mapping[str, pl.Callback]
     ) -> None:
         self.run, self.config, self.every, self.keep, self.callbacks = run, config, every, keep, callbacks
-        self.seen_before = 0
         self.others: list[dict[str, Any]] = []  # of a run on several devices: what only the other processes know
 
-    def on_train_start(self, trainer: pl.Trainer, module: GameModule) -> None:  # type: ignore[override]
-        self.seen_before = module.images_seen
-
     def on_train_batch_end(self, trainer: pl.Trainer, module: GameModule, *_: Any) -> None:  # type: ignore[override]
-        due = crossed(self.seen_before, module.images_seen, self.every)
-        self.seen_before = module.images_seen
+        due = crossed(module.told_at, module.images_seen, self.every)
         if due or trainer.should_stop:
             self.others = states_of_others(trainer, module)
             if trainer.is_global_zero:

@@ -19,10 +19,8 @@ class Gallery(pl.Callback):
 
     def __init__(self, folder: Path, inputs: Tensors, every: int | None, columns: int) -> None:
         self.folder, self.inputs, self.every, self.columns = folder, inputs, every, columns
-        self.seen_before = 0
 
     def on_train_start(self, trainer: pl.Trainer, module: GameModule) -> None:  # type: ignore[override]
-        self.seen_before = module.images_seen
         for path in self.folder.glob("*.png"):  # drawn after the checkpoint that is resumed
             if path.stem.isdigit() and int(path.stem) > module.images_seen:
                 path.unlink(missing_ok=True)
@@ -31,9 +29,8 @@ class Gallery(pl.Callback):
             self.save(trainer, module)
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: GameModule, *_: Any) -> None:  # type: ignore[override]
-        if crossed(self.seen_before, module.images_seen, self.every) or trainer.should_stop:
+        if crossed(module.told_at, module.images_seen, self.every) or trainer.should_stop:
             self.save(trainer, module)
-        self.seen_before = module.images_seen
 
     def on_train_end(self, trainer: pl.Trainer, module: GameModule) -> None:  # type: ignore[override]
         if trainer.is_global_zero:
