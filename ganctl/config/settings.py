@@ -82,7 +82,8 @@ def _typed(value: Any, annotation: Any, rule: Rule, path: str) -> Any:
         raise ValueError(*binder.mistakes)
     if rule.among and typed not in rule.among:
         raise ValueError(f"{path}: {shown(typed)} is not accepted; choose {', '.join(rule.among)}")
-    SPECIAL.get(path, _anything)(typed)
+    if path in SPECIAL:
+        SPECIAL[path](typed)
     return _in_range(typed, rule, path)
 
 
@@ -96,10 +97,6 @@ def _in_range(value: Any, rule: Rule, path: str) -> Any:
     if rule.most is not None and value > rule.most:
         raise ValueError(f"{path}: {value}; must be {rule.most} or less")
     return value
-
-
-def _anything(value: Any) -> None:
-    """Settings with no rule of their own beside `Rule`."""
 
 
 def _device(value: Any) -> None:
@@ -117,4 +114,4 @@ def _plugins(value: list[str]) -> None:
         )
 
 
-SPECIAL = {"device": _device, "plugins": _plugins}
+SPECIAL = {"device": _device, "plugins": _plugins}  # settings with rules beside `Rule`
