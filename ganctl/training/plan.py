@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from ganctl.building.weightless import weightless
-from ganctl.config.schema import quantity
 from ganctl.data.batch import Tensors
 from ganctl.data.dataset import Dataset
 from ganctl.devices import place, precision_of
@@ -37,7 +36,7 @@ def plan(settings: dict[str, Any]) -> str:
         memory_line(game, stage.dataset if stage else parts.dataset_of(settings), settings),
         f"device     {placement.accelerator} ({placement.reason}), precision {precision}",
         data_line(count, settings["images"], awaited),
-        *(f"notice     {notice}" for notice in game.notices(quantity(settings["images"]))),
+        *(f"notice     {notice}" for notice in game.notices(settings["images"])),
     ]
     return "\n\n".join(blocks)
 
@@ -73,7 +72,7 @@ def memory_line(game: Game, dataset: Dataset, settings: dict[str, Any]) -> str:
     weights = parameters_of(game) * BYTES * COPIES
     average = sum(parameters_of(getattr(game, name)) for name in game.averaged()) * BYTES
     words = f"memory     about {size(weights + average)} for weights, optimizers and average"
-    images, batch_size = quantity(settings["images"]), settings["batch_size"]
+    images, batch_size = settings["images"], settings["batch_size"]
     batch_size = game.batch_size(images, batch_size)
     activations = kept_for_backward(game, dataset, images, batch_size)
     return words + ("" if activations is None else f", {size(activations)} for a batch of {batch_size}")

@@ -25,7 +25,6 @@ from ganctl.callbacks.reporting import Reporting
 from ganctl.callbacks.restoring import Restoring
 from ganctl.callbacks.stopping import Interrupting, Stopping
 from ganctl.config.judging import too_large
-from ganctl.config.schema import quantity
 from ganctl.data.dataset import Dataset, Table
 from ganctl.data.stream import Handed, Stream, derived_seed, fixed
 from ganctl.devices import Placement, place, precision_of
@@ -81,7 +80,7 @@ class Session:
         self.placement, self.dataset, self.table = stage.placement, stage.dataset, stage.table
         self.guests = callbacks  # the caller's own, told last
         self.module: GameModule | None = None
-        self.images = quantity(settings["images"])
+        self.images: int = settings["images"]
 
     def play(self) -> Config:
         """Train to the end; Stopped after a signal, NotFinite when numbers are lost."""
@@ -108,7 +107,7 @@ class Session:
 
     def notices(self, game: Game) -> list[str]:
         """The game's; of a resumed run, in which only the length can have changed, those that this brings."""
-        told = game.notices(quantity(self.state["config"]["images"])) if self.state else ()
+        told = game.notices(self.state["config"]["images"]) if self.state else ()
         return [notice for notice in game.notices(self.images) if notice not in told]
 
     def progress(self) -> Config:
@@ -127,9 +126,9 @@ class Session:
         self.reporting = Reporting(self.run)
         self.stopping = Stopping(images, self.settings.get("minutes"), lambda: self.reporting.seconds)
         self.recorder = Recorder(self.run.metrics_file, trainer["log_every"])
-        self.gallery = Gallery(self.run.samples, inputs, interval(self.settings["sample_every"]), columns)
+        self.gallery = Gallery(self.run.samples, inputs, self.settings["sample_every"], columns)
         stateful: dict[str, pl.Callback] = {"recorder": self.recorder}
-        every, keep = interval(self.settings["checkpoint_every"]), self.settings["keep"]
+        every, keep = self.settings["checkpoint_every"], self.settings["keep"]
         self.checkpoints = Checkpoints(self.run, self.settings, every, keep, stateful)
         self.doctor = self.doctoring(dataset, table, game)
         self.evaluating = self.evaluation(dataset, table, game)
@@ -154,7 +153,7 @@ class Session:
     def pace(self) -> Stretches:
         """When the callbacks are told: after each round where several processes have to agree."""
         settings, alone = self.settings, group.size(self.settings, self.placement) == 1
-        images = [interval(settings[f"{what}_every"]) for what in ("sample", "checkpoint", "evaluate", "doctor")]
+        images = [settings[f"{what}_every"] for what in ("sample", "checkpoint", "evaluate", "doctor")]
         seconds = settings["trainer"]["stretch"] if alone else 0.0
         stopping = self.stopping
         return Stretches(
@@ -163,7 +162,7 @@ class Session:
 
     def evaluation(self, dataset: Dataset, table: Table, game: Game) -> "Evaluating | None":
         """Scores while training, where they are asked for."""
-        every, stop = interval(self.settings["evaluate_every"]), self.settings["early_stop"]
+        every, stop = self.settings["evaluate_every"], self.settings["early_stop"]
         watch = None if stop == DOCTOR else stop
         if every is None:
             return None
@@ -177,7 +176,7 @@ class Session:
 
     def doctoring(self, dataset: Dataset, table: Table, game: Game) -> "Doctor | None":
         """Checks while training, unless they are switched off; where several processes train, the first one's."""
-        every = interval(self.settings["doctor_every"])
+        every = self.settings["doctor_every"]
         if every is None or group.rank():
             return None
         from ganctl.callbacks.doctor import Doctor
@@ -254,11 +253,6 @@ def use_of(game: Game, description: Config) -> str:
         return "sample"
     source = description.get("source")
     return "upscale" if source and source[1] < description["shape"][1] else "translate"
-
-
-def interval(images: str | None) -> int | None:
-    """Images between two events; None for never."""
-    return None if images is None else quantity(images)
 
 
 def peak_memory(device: torch.device) -> int:
