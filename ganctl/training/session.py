@@ -84,7 +84,6 @@ class Session:
 
     def play(self) -> Config:
         """Train to the end; Stopped after a signal, NotFinite when numbers are lost."""
-        dataset, table = self.dataset, self.table
         seed_everything(self.settings["seed"])
         game = parts.game_of(self.settings).to(memory_format=torch.channels_last)
         if self.state is None and self.settings["init_from"]:
@@ -96,13 +95,12 @@ class Session:
         module = self.module = parts.module_of(self.settings, game)
         if self.settings["compile"]:
             compile_networks(game)
-        self.prepare(dataset, table, game)
+        self.prepare(game)
         module.pace = self.pace()
         if group.rank():  # the same networks as the first process, other noise
             torch.manual_seed(derived_seed("rank", self.settings["seed"], group.rank()))
         began = time.monotonic()
-        trainer = self.trainer()
-        trainer.fit(module, train_dataloaders=Handed(self.stream(table, game)))
+        self.trainer().fit(module, train_dataloaders=Handed(self.stream(game)))
         return self.conclude(module, time.monotonic() - began)
 
     def notices(self, game: Game) -> list[str]:
@@ -116,12 +114,12 @@ class Session:
             return {}
         return {"images_seen": self.module.images_seen, "seconds": self.reporting.seconds}
 
-    def prepare(self, dataset: Dataset, table: Table, game: Game) -> None:
+    def prepare(self, game: Game) -> None:
         """The callbacks, in the order in which a round's end meets them."""
         trainer, images = self.settings["trainer"], self.images
         columns = game.sheet_columns() or COLUMNS
         count = trainer["preview"] - (trainer["preview"] % columns if trainer["preview"] > columns else 0)  # whole rows
-        shown = fixed(table.held_out() or table, count)
+        shown = fixed(self.table.held_out() or self.table, count)
         inputs = game.preview(shown, count, torch.Generator().manual_seed(self.settings["seed"]))
         self.reporting = Reporting(self.run)
         self.stopping = Stopping(images, self.settings.get("minutes"), lambda: self.reporting.seconds)
@@ -130,8 +128,8 @@ class Session:
         stateful: dict[str, pl.Callback] = {"recorder": self.recorder}
         every, keep = self.settings["checkpoint_every"], self.settings["keep"]
         self.checkpoints = Checkpoints(self.run, self.settings, every, keep, stateful)
-        self.doctor = self.doctoring(dataset, table, game)
-        self.evaluating = self.evaluation(dataset, table, game)
+        self.doctor = self.doctoring(game)
+        self.evaluating = self.evaluation(game)
         if self.evaluating is not None:
             stateful["evaluating"] = self.evaluating
         progress = ShowProgress(images, self.recorder)
@@ -160,7 +158,7 @@ class Session:
             seconds, settings["trainer"]["log_every"], images, self.images, lambda: stopping.exit_code != OK
         )
 
-    def evaluation(self, dataset: Dataset, table: Table, game: Game) -> "Evaluating | None":
+    def evaluation(self, game: Game) -> "Evaluating | None":
         """Scores while training, where they are asked for."""
         every, stop = self.settings["evaluate_every"], self.settings["early_stop"]
         watch = None if stop == DOCTOR else stop
@@ -170,11 +168,11 @@ class Session:
         from ganctl.metrics.evaluation import FILE
         from ganctl.metrics.panels import quick_panel
 
-        judge = quick_panel(self.settings, dataset, table, game, watch, self.placement.torch_device)
+        judge = quick_panel(self.settings, self.dataset, self.table, game, watch, self.placement.torch_device)
         file, keep_best = self.run.folder / FILE, self.checkpoints.keep_best
         return Evaluating(judge, file, every, keep_best, watch, stop=watch is not None)
 
-    def doctoring(self, dataset: Dataset, table: Table, game: Game) -> "Doctor | None":
+    def doctoring(self, game: Game) -> "Doctor | None":
         """Checks while training, unless they are switched off; where several processes train, the first one's."""
         every = self.settings["doctor_every"]
         if every is None or group.rank():
@@ -183,18 +181,18 @@ class Session:
         from ganctl.doctor.examination import Examination
         from ganctl.doctor.history import FILE
 
-        described = dataset.describe()
-        examination = Examination(table, game, described.classes, described.names)
+        described = self.dataset.describe()
+        examination = Examination(self.table, game, described.classes, described.names)
         stop = self.settings["early_stop"] == DOCTOR
         return Doctor(examination, self.recorder, self.run.folder / FILE, every, self.settings, stop)
 
-    def stream(self, table: Table, game: Game) -> Stream:
+    def stream(self, game: Game) -> Stream:
         """Batches from where training stands."""
         size = self.settings["batch_size"]
         begin = self.state["images_seen"] if self.state else 0
         processes = group.size(self.settings, self.placement)
         return Stream(
-            table, lambda seen: game.batch_size(seen, size), self.settings["seed"], begin, group.rank(), processes
+            self.table, lambda seen: game.batch_size(seen, size), self.settings["seed"], begin, group.rank(), processes
         )
 
     def trainer(self) -> pl.Trainer:
