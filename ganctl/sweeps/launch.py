@@ -17,8 +17,8 @@ from hydra.errors import HydraException, MissingConfigException
 from omegaconf.errors import OmegaConfBaseException
 
 from ganctl.config import confdir, conftree
-from ganctl.config.composition import VERSION_BASE, composition_error, hydra_session
-from ganctl.config.preparation import combinations, compose, prepare, register
+from ganctl.config.composition import VERSION_BASE, combinations, composition_error, hydra_session, register
+from ganctl.config.preparation import compose, prepare
 from ganctl.errors import FAILED, INTERRUPTED, OK, TERMINATED, UserError
 from ganctl.nearest import hint
 from ganctl.runs import store
