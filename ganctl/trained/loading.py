@@ -10,6 +10,7 @@ import torch
 
 from ganctl.building.build import build
 from ganctl.devices import place
+from ganctl.ema import averaged
 from ganctl.errors import UserError
 from ganctl.games.game import Game
 from ganctl.runs import checkpoint
@@ -74,11 +75,7 @@ def fill(game: Game, content: Mapping[str, Any], path: Path, ema: bool) -> None:
     try:
         game.load_state_dict(content["game"])
         for name in game.averaged() if ema else ():
-            head = f"copies.{name}."
-            averaged = {
-                key.removeprefix(head): value for key, value in content["average"].items() if key.startswith(head)
-            }
-            getattr(game, name).load_state_dict(averaged)
+            getattr(game, name).load_state_dict(averaged(content["average"], name))
     except (RuntimeError, KeyError) as error:
         first = str(error).splitlines()[0]
         raise UserError(f"{path}: its weights do not fit the game its own config describes ({first})") from error
