@@ -55,6 +55,11 @@ class Score:
     spread: float | None = None  # standard deviation over subsets or splits
 
     @property
+    def terms(self) -> tuple[str, Contract]:
+        """Its name and conditions: what two scores that compare have in common."""
+        return self.name, self.contract
+
+    @property
     def lower_is_better(self) -> bool:
         return self.key.partition("/")[0] in LOWER_IS_BETTER  # fd/a2b is an fd
 
