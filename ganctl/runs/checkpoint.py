@@ -16,8 +16,6 @@ from ganctl.runs.content import Copier, already_compact, fingerprint, num_bytes,
 from ganctl.runs.folder import Run, numbered, previous_of
 from ganctl.runs.store import demand_checkpoint
 
-__all__ = ["FORMAT", "KIND", "NewerFormat", "Restored", "fingerprint", "load", "load_newest_good", "save"]
-
 KIND = "ganctl checkpoint"
 FORMAT = 1  # raised when an older ganctl could not use the content
 FINGERPRINT = "fingerprint"  # of all other entries
