@@ -19,7 +19,7 @@ from ganctl.metrics.keys import LEADING, NAMES, SETS
 from ganctl.metrics.routes import Route
 from ganctl.metrics.sheets import Batches, Sheet, sheet
 from ganctl.pictures import grid, to_bytes
-from ganctl.trained.loading import repeatable
+from ganctl.precision import repeatable
 
 BATCH, SHOWN = 16, 8  # pictures translated at once; on the sheet of each way
 DETAILED = 4  # ways whose distances are told one by one; of more, their means and who arrived

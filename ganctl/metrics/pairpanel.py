@@ -27,7 +27,7 @@ from ganctl.metrics.keys import NAMES, PAIRS, SETS
 from ganctl.metrics.pairs import Channel, l1, lacks, lpips, prepare_pair, psnr, ssim
 from ganctl.metrics.sheets import join
 from ganctl.pictures import grid, to_bytes
-from ganctl.trained.loading import repeatable
+from ganctl.precision import repeatable
 
 log = logging.getLogger("ganctl")
 BATCH, SEED = 16, 0

@@ -14,7 +14,7 @@ from ganctl.metrics.extractors import Extractor, Features, finite
 from ganctl.metrics.isolation import isolated
 from ganctl.metrics.random_features import SIDE, shrink
 from ganctl.pictures import to_bytes
-from ganctl.trained.loading import repeatable
+from ganctl.precision import repeatable
 
 BATCH = 250  # samples drawn at once
 Batches = Iterable[tuple[Tensor, Tensor | None]]

@@ -1,7 +1,6 @@
 """A trained game from a checkpoint: without training data, without any flag of the training, without Lightning."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,10 +78,3 @@ def fill(game: Game, content: Mapping[str, Any], path: Path, ema: bool) -> None:
     except (RuntimeError, KeyError) as error:
         first = str(error).splitlines()[0]
         raise UserError(f"{path}: its weights do not fit the game its own config describes ({first})") from error
-
-
-@contextmanager
-def repeatable() -> Iterator[None]:
-    """Full fp32 and fixed algorithms, so that a picture depends on its batch as little as can be."""
-    with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
-        yield

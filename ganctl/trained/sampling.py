@@ -12,7 +12,8 @@ from ganctl.data.batch import Tensors
 from ganctl.errors import UserError
 from ganctl.games.game import Generative, Wish
 from ganctl.pictures import grid, save_picture
-from ganctl.trained.loading import Loaded, load_game, repeatable
+from ganctl.precision import repeatable
+from ganctl.trained.loading import Loaded, load_game
 
 EACH = "each"
 Label = int | str | Sequence[int | str] | Tensor | None

@@ -12,7 +12,8 @@ from torch.nn.functional import interpolate
 
 from ganctl.errors import UserError
 from ganctl.games.game import Task, Translating
-from ganctl.trained.loading import Loaded, load_game, repeatable
+from ganctl.precision import repeatable
+from ganctl.trained.loading import Loaded, load_game
 from ganctl.trained.tiling import tiled
 
 Target = int | str | Sequence[int | str] | Tensor | None
