@@ -7,8 +7,9 @@ from typing import Any, get_type_hints
 
 from ganctl.building.annotations import alternatives, shown
 from ganctl.building.build import Binder
-from ganctl.config.schema import AUTO, Rule, TrainConfig, TrainerConfig, a_tenth, quantity, rules
+from ganctl.config.schema import AUTO, Rule, TrainConfig, TrainerConfig, a_tenth, rules
 from ganctl.nearest import hint
+from ganctl.quantities import quantity
 
 GROUPS = ("dataset", "model", "loss", "augment", "trainer")
 DEVICES = ("auto", "cpu", "cuda", "mps", "idle")

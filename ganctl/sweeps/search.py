@@ -5,10 +5,10 @@ from dataclasses import replace
 
 from ganctl.config import confdir
 from ganctl.config.preparation import compose, prepare
-from ganctl.config.schema import quantity
 from ganctl.errors import FAILED, OK, UserError
 from ganctl.metrics.keys import LOWER_IS_BETTER, NAMES
 from ganctl.nearest import hint, told
+from ganctl.quantities import quantity
 from ganctl.sweeps.job import TRIAL
 from ganctl.sweeps.launch import (
     Done,
