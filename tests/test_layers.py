@@ -90,3 +90,17 @@ def test_no_import_runs_in_a_circle():
 
     for name in graph:
         visit(name, ())
+
+
+def test_no_two_rooms_need_each_other():
+    """But for one pair: config asks training whether the run that `init_from=` names fits."""
+    rooms = {path.stem for path in ROOT.iterdir() if path.is_dir()}
+    needs = {
+        (path.relative_to(ROOT).parts[0], name.split(".")[1])
+        for path in ROOT.rglob("*/*.py")
+        for name in imports(path)
+        if name.startswith("ganctl.")
+    }
+    assert {pair for pair in needs if pair[0] < pair[1] and {*pair} <= rooms and pair[::-1] in needs} == {
+        ("config", "training")
+    }

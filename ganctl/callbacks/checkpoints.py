@@ -8,11 +8,11 @@ import torch
 from pytorch_lightning.utilities import move_data_to_device
 
 from ganctl.callbacks.pace import crossed
+from ganctl.callbacks.state import capture, own
 from ganctl.errors import NotFinite
 from ganctl.module import GameModule
 from ganctl.runs import checkpoint
 from ganctl.runs.store import Run, numbered_path, prune, update_status
-from ganctl.training.state import capture, own
 
 
 class Checkpoints(pl.Callback):

@@ -23,6 +23,7 @@ from ganctl.callbacks.progress import ShowProgress, clock
 from ganctl.callbacks.recorder import Recorder
 from ganctl.callbacks.reporting import Reporting
 from ganctl.callbacks.restoring import Restoring
+from ganctl.callbacks.state import of_rank
 from ganctl.callbacks.stopping import Interrupting, Stopping
 from ganctl.config.judging import too_large
 from ganctl.data.dataset import Dataset, Table
@@ -145,7 +146,7 @@ class Session:
             self.checkpoints,
             progress,
             *self.guests,
-            *([Restoring(self.state, stateful)] if self.state else []),
+            *([Restoring(of_rank(self.state, group.rank()), stateful)] if self.state else []),
         ]
 
     def pace(self) -> Stretches:
