@@ -93,7 +93,6 @@ def test_no_import_runs_in_a_circle():
 
 
 def test_no_two_rooms_need_each_other():
-    """But for one pair: config asks training whether the run that `init_from=` names fits."""
     rooms = {path.stem for path in ROOT.iterdir() if path.is_dir()}
     needs = {
         (path.relative_to(ROOT).parts[0], name.split(".")[1])
@@ -101,6 +100,5 @@ def test_no_two_rooms_need_each_other():
         for name in imports(path)
         if name.startswith("ganctl.")
     }
-    assert {pair for pair in needs if pair[0] < pair[1] and {*pair} <= rooms and pair[::-1] in needs} == {
-        ("config", "training")
-    }
+    both = {(one, other) for one, other in needs if one < other and (other, one) in needs}
+    assert not {pair for pair in both if {*pair} <= rooms}

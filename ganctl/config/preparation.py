@@ -182,7 +182,7 @@ class Preparation:
 
 def begun_from(settings: Config) -> Config:
     """The settings with the checkpoint that `init_from` means, once it is known to fit. Raises UserError."""
-    from ganctl.training.inheriting import demand_fit, located
+    from ganctl.trained.inheriting import demand_fit, located
 
     path = located(settings["init_from"])
     demand_fit(settings, path)

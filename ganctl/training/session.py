@@ -34,9 +34,9 @@ from ganctl.games.game import Game, Generative, Translating
 from ganctl.metrics.keys import DOCTOR
 from ganctl.module import GameModule
 from ganctl.runs.store import Run
+from ganctl.trained.inheriting import inherit
 from ganctl.training import group, parts
 from ganctl.training.hyperparameters import write_hyperparameters
-from ganctl.training.inheriting import inherit
 
 if TYPE_CHECKING:
     from ganctl.callbacks.doctor import Doctor

@@ -6,13 +6,13 @@ from typing import Any
 
 from torch import Tensor
 
+from ganctl.building.build import build
 from ganctl.building.weightless import weightless
 from ganctl.ema import averaged, below
 from ganctl.errors import UserError
 from ganctl.games.game import Game
 from ganctl.runs import checkpoint
 from ganctl.runs.store import find_checkpoint
-from ganctl.training import parts
 
 Weights = Mapping[str, Tensor]
 
@@ -29,7 +29,7 @@ def located(selector: str) -> Path:
 def demand_fit(settings: Mapping[str, Any], path: Path) -> None:
     """Raise UserError where the checkpoint cannot be read, or its networks do not fit those of these settings."""
     with weightless():
-        game = parts.game_of(dict(settings))
+        game = build(settings["model"]["game"], Game, "model.game", settings["plugins"])
     heritage(game, path)
 
 
