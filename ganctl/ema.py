@@ -68,6 +68,18 @@ class Average(nn.Module):
             for name, module in live.items():
                 setattr(game, name, module)
 
+    @contextmanager
+    def sampled(self, game: Game) -> Iterator[None]:
+        """Inside, the game is as it is sampled: averages with statistics of their own, in eval mode."""
+        self.measure(game)
+        training = game.training
+        game.eval()
+        try:
+            with self.standing_in(game):
+                yield
+        finally:
+            game.train(training)
+
     @torch.no_grad()
     def measure(self, game: Game) -> None:
         """Measure the averages' batch statistics anew: those of the live weights do not fit averaged ones.

@@ -100,16 +100,8 @@ class Evaluating(pl.Callback):
 
 def scored(judge: Judge, module: GameModule) -> Evaluation:
     """The averaged networks' evaluation, as of training."""
-    average, game = module.average, module.game
-    training = game.training
-    with isolated():
-        average.measure(game)
-        game.eval()
-        try:
-            with average.standing_in(game):
-                found = judge.evaluate(game, module.images_seen)
-        finally:
-            game.train(training)
+    with isolated(), module.average.sampled(module.game):
+        found = judge.evaluate(module.game, module.images_seen)
     return replace(found, origin="training")
 
 

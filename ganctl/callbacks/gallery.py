@@ -65,13 +65,6 @@ class Gallery(pl.Callback):
 @torch.no_grad()
 def draw(module: GameModule, inputs: Tensors) -> Tensor:
     """The sheet of the averaged networks [N, C, H, W], in fp32; random states are left as they were."""
-    average, game = module.average, module.game
-    devices = [module.device] if module.device.type == "cuda" else []
-    with torch.random.fork_rng(devices), torch.autocast(module.device.type, enabled=False):
-        average.measure(game)
-        playing = game.training
-        game.eval()
-        with average.standing_in(game):
-            sheet = game.sheet(inputs.map(lambda value: value.to(module.device)))
-        game.train(playing)
-    return sheet
+    apart = torch.random.fork_rng([module.device] if module.device.type == "cuda" else [])
+    with apart, torch.autocast(module.device.type, enabled=False), module.average.sampled(module.game):
+        return module.game.sheet(inputs.map(lambda value: value.to(module.device)))
