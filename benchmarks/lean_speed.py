@@ -45,16 +45,14 @@ class Judged:
 
 @dataclass(frozen=True)
 class Method:
-    """A GAN as its paper writes it down."""
+    """A GAN as its paper writes it down; weights and intervals are those of the YAML that ganctl trains by."""
 
     critic: Callable[[Tensor, Tensor], Tensor]  # scores of reals, of fakes -> loss
     generator: Callable[[Tensor, Tensor], Tensor]  # scores of fakes, of reals -> loss
     penalty: Penalty | None = None
-    every: int = 1  # the penalty plays in every k-th round
     slopes_at: Sequence[str] = ()  # the pictures whose slopes it reads from the pass that judges them: real, fake
     on_generator: Callable[["LeanLoop"], Tensor] | None = None
-    on_generator_every: int = 4
-    critic_rounds: int = 1  # to one of the generator
+    relativistic: bool = False  # the generator's loss compares pairs
     overrides: Sequence[str] = ()
 
 
@@ -66,11 +64,11 @@ def slope(score: Tensor, image: Tensor) -> Tensor:
 def gradient_penalty(loop: "LeanLoop", judged: Judged) -> Tensor:
     share = torch.rand(len(judged.real), 1, 1, 1)
     between = torch.lerp(judged.fake, judged.real, share).requires_grad_()
-    return 10 * (slope(loop.discriminator(between), between).norm(dim=1) - 1).square().mean()
+    return (slope(loop.discriminator(between), between).norm(dim=1) - 1).square().mean()
 
 
-def r1_lazy(loop: "LeanLoop", judged: Judged) -> Tensor:
-    return 4 * 1.0 / 2 * slope(judged.real_score, judged.real).square().sum(1).mean()
+def r1(loop: "LeanLoop", judged: Judged) -> Tensor:
+    return slope(judged.real_score, judged.real).square().sum(1).mean() / 2
 
 
 def r1_r2(loop: "LeanLoop", judged: Judged) -> Tensor:
@@ -87,7 +85,7 @@ def path_length(loop: "LeanLoop") -> Tensor:
     (gradient,) = torch.autograd.grad((image * y).sum(), styles, create_graph=True)
     lengths = gradient.square().sum(2).mean(1).sqrt()
     loop.mean = loop.mean.lerp(lengths.detach().mean(), 0.01)
-    return 8 * 0.2 * (lengths - loop.mean).square().mean()
+    return (lengths - loop.mean).square().mean()
 
 
 def logistic(real: Tensor, fake: Tensor) -> Tensor:
@@ -112,17 +110,14 @@ METHODS = {
         lambda real, fake: fake.mean() - real.mean(),
         lambda fake, real: -fake.mean(),
         gradient_penalty,
-        critic_rounds=2,
         overrides=["model=wgan_gp", "dataset=mnist"],
     ),
     "stylegan2": Method(
         logistic,
         towards_real,
-        r1_lazy,
-        every=4,
+        r1,
         slopes_at=["real"],
         on_generator=path_length,
-        on_generator_every=8,
         overrides=["model=stylegan2", "dataset=mnist"],
     ),
     "r3gan": Method(
@@ -130,6 +125,7 @@ METHODS = {
         lambda fake, real: softplus(real - fake).mean(),
         r1_r2,
         slopes_at=["real", "fake"],
+        relativistic=True,
         overrides=["model=r3gan", "dataset=mnist"],
     ),
     "hinge": Method(
@@ -151,16 +147,19 @@ class LeanLoop:
         count = min(len(table), 10_000)
         self.images = table.batch(torch.arange(count), torch.Generator()).image
         self.batch = settings["batch_size"]
-        optimizers = settings["model"]["optimizers"]
+        node, optimizers = settings["model"]["game"], settings["model"]["optimizers"]
+        self.factor, self.every = lazily(node.get("penalties"), method.penalty)
+        self.generator_factor, self.generator_every = lazily(node.get("generator_penalties"), method.on_generator)
+        self.critic_rounds = settings["model"]["every"].get("generator", 1)  # to one of the generator
         self.of_generator = adam(self.generator, optimizers["generator"])
         self.of_discriminator = adam(self.discriminator, optimizers["discriminator"])
 
     def round(self) -> None:
-        method, playing = self.method, (self.rounds + 1) % self.method.critic_rounds == 0
+        method, playing = self.method, (self.rounds + 1) % self.critic_rounds == 0
         real = self.images[torch.randint(len(self.images), (self.batch,))]
         with torch.set_grad_enabled(playing):
             fake = self.generator(torch.randn(self.batch, self.generator.noise_size))
-        due = self.penalised and method.penalty and self.rounds % method.every == 0
+        due = self.penalised and method.penalty and self.rounds % self.every == 0
         seen = fake.detach()
         if due:
             real.requires_grad_("real" in method.slopes_at)
@@ -168,7 +167,7 @@ class LeanLoop:
         judged = Judged(real, seen, self.discriminator(real), self.discriminator(seen))
         loss = method.critic(judged.real_score, judged.fake_score)
         if due and method.penalty:
-            loss = loss + method.penalty(self, judged)
+            loss = loss + self.factor * method.penalty(self, judged)
         self.step(self.of_discriminator, loss)
         if playing:
             self.generator_turn(real.detach(), fake)
@@ -178,10 +177,10 @@ class LeanLoop:
         method = self.method
         thaw(self.discriminator, False)
         with torch.no_grad():
-            of_real = self.discriminator(real) if method is METHODS["r3gan"] else real  # only pairs are compared
+            of_real = self.discriminator(real) if method.relativistic else real
         loss = method.generator(self.discriminator(fake), of_real)
-        if self.penalised and method.on_generator and self.rounds % method.on_generator_every == 0:
-            loss = loss + method.on_generator(self)
+        if self.penalised and method.on_generator and self.rounds % self.generator_every == 0:
+            loss = loss + self.generator_factor * method.on_generator(self)
         self.step(self.of_generator, loss)
         thaw(self.discriminator, True)
 
@@ -189,6 +188,13 @@ class LeanLoop:
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+
+
+def lazily(penalties: Sequence[dict[str, Any]] | None, penalty: object) -> tuple[float, int]:
+    """The factor and the interval of a config's penalties, of which all have the same; there are some if `penalty`."""
+    ((weight, every),) = {(each["weight"], each.get("every", 1)) for each in penalties or ()} or {(0.0, 1)}
+    assert bool(penalties) == (penalty is not None), "the lean loop and the YAML play by other penalties"
+    return weight * every, every
 
 
 def adam(network: nn.Module, options: dict[str, Any]) -> torch.optim.Adam:

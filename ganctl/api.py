@@ -22,7 +22,10 @@ def train(*overrides: str, config_dirs: Sequence[str | Path] = (), **settings: A
 
 
 def resume(run: str | Path = "newest", **changes: Any) -> dict[str, Any]:
-    """Continue a run (its folder, its name, or the newest) in its folder; only `images` and `device` may change."""
+    """Continue a run (its folder, its name, or the newest) in its folder.
+
+    changes: `images`, `minutes` and `device` may be others, and `plugins` must be named again; as `resume=` takes them.
+    """
     from ganctl.config.rechecking import recheck
     from ganctl.runs import store
     from ganctl.training import start

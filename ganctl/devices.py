@@ -32,7 +32,7 @@ class Placement:
 
 
 def place(device: Any) -> Placement:
-    """`auto`, `cpu`, `cuda`, `mps`, `idle` (the GPU with the most free memory) or a list of GPU numbers."""
+    """`auto`, `cpu`, `cuda`, `mps`, `idle` (the GPU with the most free memory), a GPU's number or a list of them."""
     if isinstance(device, int) and not isinstance(device, bool):
         return _numbered((device,))
     if isinstance(device, Sequence) and not isinstance(device, str):

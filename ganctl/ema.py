@@ -1,6 +1,6 @@
 """The moving average of what is sampled: smoother and better than the live generator."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
 
@@ -68,6 +68,18 @@ class Average(nn.Module):
             for name, module in live.items():
                 setattr(game, name, module)
 
+    @contextmanager
+    def sampled(self, game: Game) -> Iterator[None]:
+        """Inside, the game is as it is sampled: averages with statistics of their own, in eval mode."""
+        self.measure(game)
+        training = game.training
+        game.eval()
+        try:
+            with self.standing_in(game):
+                yield
+        finally:
+            game.train(training)
+
     @torch.no_grad()
     def measure(self, game: Game) -> None:
         """Measure the averages' batch statistics anew: those of the live weights do not fit averaged ones.
@@ -97,3 +109,13 @@ def tensors(modules: Iterable[nn.Module]) -> tuple[list[Tensor], list[Tensor]]:
     found = list(modules)
     parameters = [parameter.detach() for module in found for parameter in module.parameters()]
     return parameters, [buffer for module in found for buffer in module.buffers()]
+
+
+def averaged(state: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
+    """The weights of one averaged module of the game, from the state of an `Average`; none where it follows others."""
+    return below(f"copies.{name}.", state)
+
+
+def below(head: str, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The entries whose names begin so, under the rest of their names."""
+    return {key.removeprefix(head): value for key, value in weights.items() if key.startswith(head)}

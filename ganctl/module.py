@@ -110,6 +110,7 @@ class GameModule(pl.LightningModule):
         self.game, self.average, self.makers = game, average, optimizers
         self.turns, self.every, self.schedules, self.clip = game.turns(), every, schedules, clip
         self.images_seen = self.rounds = 0
+        self.told_at = 0  # images seen when the callbacks were told last; they ask for it to know what is due
         self.tally = Tally()
         self.watch_every = 0  # the gradients' norm is taken in every so many-th round; 0: never
         self.pace: Pace = EachRound()
@@ -166,6 +167,7 @@ class GameModule(pl.LightningModule):
     def training_step(self, batches: Iterator[Tensors], index: int) -> None:
         """One round after another, until the callbacks are to be told."""
         self.pace.begin()
+        self.told_at = self.images_seen
         for batch in batches:
             before = self.images_seen
             self.play(batch)

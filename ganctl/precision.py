@@ -1,6 +1,7 @@
-"""Full precision inside a region of lower one."""
+"""Regions that compute more exactly than what is around them."""
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 
@@ -10,3 +11,10 @@ def full_precision(device: torch.device) -> AbstractContextManager[None]:
     if device.type == "meta":  # knows no autocast
         return nullcontext()
     return torch.autocast(device.type, enabled=False)
+
+
+@contextmanager
+def repeatable() -> Iterator[None]:
+    """Full fp32 and fixed algorithms, so that a picture depends on its batch as little as can be."""
+    with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+        yield

@@ -19,6 +19,14 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder and a cache of the test's own, and no data elsewhere."""
+    monkeypatch.setenv("GANCTL_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("GANCTL_DATA", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
 def find_data() -> Path | None:
     """GANCTL_DATA, else shared/data beside the checkout."""
     places = [os.environ.get("GANCTL_DATA"), str(Path(__file__).resolve().parents[2] / "shared" / "data")]

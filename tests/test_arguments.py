@@ -26,6 +26,7 @@ class Listing:
 
     what: str | None = option(None, "which", positional=True)
     sort: str = option("time", "by what")
+    device: int | str = option("auto", "where")
 
 
 def mistakes(*words: str) -> tuple[str, ...]:
@@ -45,6 +46,11 @@ def test_defaults_stand_and_none_is_understood():
 
 def test_a_bare_word_goes_to_the_positional_option():
     assert parse(Listing, ["models", "sort=name"], "list") == Listing("models", "name")
+
+
+def test_an_option_of_two_types_takes_the_first_that_reads():
+    assert parse(Listing, ["device=0"], "list").device == 0
+    assert parse(Listing, ["device=cuda"], "list").device == "cuda"
 
 
 def test_every_mistake_is_named_at_once():

@@ -295,7 +295,7 @@ def test_help_of_train_names_groups_settings_flags_and_examples():
 
 
 def test_the_examples_of_the_help_compose():
-    from ganctl.config.preparation import combinations, compose
+    from ganctl.config.composition import combinations, compose
 
     for line in trainhelp.EXAMPLES.splitlines():
         words = [word for word in train.read(line.split()[2:]).overrides if not word.startswith("hydra")]

@@ -1,7 +1,6 @@
 """Runs side by side: groups over seeds, scores under equal conditions only, refusals; and runs trained to compare."""
 
 import csv
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,8 +8,13 @@ import pytest
 from run_samples import TERMS, add_scores, make_run, settings_of
 
 from ganctl import cli
+from ganctl.doctor import history
+from ganctl.doctor.advice import Advice
+from ganctl.doctor.history import Diagnosis
+from ganctl.doctor.rules import Verdict
+from ganctl.doctor.signals import Facts, Signals
 from ganctl.reports.groups import Spread, grouped
-from ganctl.reports.record import last_verdict, record
+from ganctl.reports.record import record
 from ganctl.reports.scoring import columns, remarks
 from ganctl.reports.table import csv_text, spread_words, table_of
 from ganctl.runs import store
@@ -95,14 +99,15 @@ def test_scores_of_other_conditions_are_left_out_with_the_reason(outputs):
     assert "its FD-classifier was taken under other conditions (extractor_id: ffff against abcdef0123)" in told
 
 
-def test_the_doctors_last_word_is_read_and_broken_lines_are_passed_over(tmp_path):
-    path = tmp_path / "diagnosis.jsonl"
-    assert last_verdict(path) is None
-    advice = {"override": "loss=r1", "words": "it holds the discriminator back"}
-    good = {"images": 640, "verdict": "collapse", "level": "red", "words": "All alike.", "advice": advice}
-    path.write_text(json.dumps(good) + "\n" + '{"images": 700, "verd')
-    found = last_verdict(path)
-    assert (found.name, found.level, found.override) == ("collapse", "red", "loss=r1")
+def test_the_doctors_last_word_is_read_and_broken_lines_are_passed_over(outputs):
+    run = make_run(outputs, "a", settings_of("gan"))
+    assert record(run).verdict is None
+    verdict, advice = Verdict("collapse", "red", "All alike."), Advice("loss=r1", "it holds the discriminator back")
+    history.append(run.folder / history.FILE, Diagnosis(verdict, Signals(640, 10), Facts(1_000), advice))
+    with (run.folder / history.FILE).open("a") as file:
+        file.write('{"images": 700, "verd')
+    assert record(run).verdict == verdict
+    assert record(run).diagnosis.advice == advice
 
 
 def test_compare_writes_a_table_a_csv_and_a_page_that_name_both(outputs, capsys):

@@ -19,11 +19,12 @@ from model_data import overrides, stand_in, without_weights
 
 import ganctl
 from ganctl.config import confdir
-from ganctl.config.composition import mend_argparse
-from ganctl.config.preparation import combinations, compose, prepare, register
+from ganctl.config.composition import combinations, mend_argparse, register
+from ganctl.config.preparation import compose, prepare
 from ganctl.config.rechecking import recheck
-from ganctl.config.schema import TrainConfig, quantity, rules
+from ganctl.config.schema import TrainConfig, rules
 from ganctl.errors import UserError
+from ganctl.quantities import quantity
 
 CONF = confdir.conf_dir()
 MODELS = sorted(file.stem for file in (CONF / "model").glob("*.yaml"))

@@ -11,15 +11,9 @@ from ganctl.data.batch import Images
 from ganctl.data.dataset import Table
 from ganctl.errors import UserError
 
+pytestmark = pytest.mark.usefixtures("alone")
 CPU = torch.device("cpu")
 PICTURE = encoded(plain("red"))
-
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GANCTL_CACHE", str(tmp_path / "cache"))
-    monkeypatch.delenv("GANCTL_DATA", raising=False)
-    monkeypatch.chdir(tmp_path)
 
 
 def put(table: str, names: tuple[str, ...] = ("1.png", "2.png", "3.png"), root: str = "set") -> None:

@@ -14,16 +14,10 @@ from ganctl.data.spreadsheet import spreadsheet
 from ganctl.errors import UserError
 from ganctl.text import as_bytes, as_texts, folded
 
+pytestmark = pytest.mark.usefixtures("alone")
 CPU = torch.device("cpu")
 RED, BLUE = encoded(plain("red")), encoded(plain("blue"))
 TWO = {"a.png": RED, "b.png": BLUE}
-
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GANCTL_CACHE", str(tmp_path / "cache"))
-    monkeypatch.delenv("GANCTL_DATA", raising=False)
-    monkeypatch.chdir(tmp_path)
 
 
 def put(files: dict[str, bytes | str]) -> str:

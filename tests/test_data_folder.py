@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from picture_samples import encoded, photo, plain
+from picture_samples import encoded, photo, plain, put
 
 from ganctl.data import archive, tree
 from ganctl.data.dataset import TensorTable
@@ -18,25 +18,10 @@ from ganctl.data.folder import Folder, classes_of
 from ganctl.data.stream import Stream, fixed
 from ganctl.errors import UserError
 
+pytestmark = pytest.mark.usefixtures("alone")
 CPU = torch.device("cpu")
 RED, BLUE = encoded(plain("red")), encoded(plain("blue"))
 FORMATS = "PNG, JPEG, WEBP, AVIF, GIF, BMP, TIFF, PPM, JPEG2000, QOI"
-
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GANCTL_CACHE", str(tmp_path / "cache"))
-    monkeypatch.delenv("GANCTL_DATA", raising=False)
-    monkeypatch.chdir(tmp_path)
-
-
-def put(root: str, files: dict[str, bytes]) -> str:
-    """A folder with files."""
-    for name, content in files.items():
-        path = Path(root, name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    return root
 
 
 def opened(root: str, **settings) -> TensorTable:

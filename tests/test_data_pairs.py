@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from picture_samples import encoded, photo, plain, ramp
+from picture_samples import encoded, photo, plain, put, ramp
 from PIL import Image
 from torch import Tensor
 
@@ -19,23 +19,9 @@ from ganctl.data.splits import apart
 from ganctl.data.stream import fixed
 from ganctl.errors import UserError
 
+pytestmark = pytest.mark.usefixtures("alone")
 CPU = torch.device("cpu")
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
-
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GANCTL_CACHE", str(tmp_path / "cache"))
-    monkeypatch.delenv("GANCTL_DATA", raising=False)
-    monkeypatch.chdir(tmp_path)
-
-
-def put(root: str, files: dict[str, bytes]) -> str:
-    for name, content in files.items():
-        path = Path(root, name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    return root
 
 
 def halves(left: tuple[int, ...] = RED, right: tuple[int, ...] = BLUE, width: int = 16) -> bytes:

@@ -14,16 +14,10 @@ from ganctl.data.stream import Stream, fixed
 from ganctl.data.unpaired import RandomUnpaired, UnpairedFolders, UnpairedTable, crops
 from ganctl.errors import UserError
 
+pytestmark = pytest.mark.usefixtures("alone")
 CPU = torch.device("cpu")
 RED, BLUE, GREY = encoded(plain("red")), encoded(plain("blue")), encoded(plain(128, mode="L"))
 FORMATS = "PNG, JPEG, WEBP, AVIF, GIF, BMP, TIFF, PPM, JPEG2000, QOI"
-
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GANCTL_CACHE", str(tmp_path / "cache"))
-    monkeypatch.delenv("GANCTL_DATA", raising=False)
-    monkeypatch.chdir(tmp_path)
 
 
 def put(files: dict[str, bytes], root: str = "set") -> None:

@@ -142,11 +142,11 @@ def follow(
     trainer = SimpleNamespace(should_stop=False, is_global_zero=True, loggers=[])
     judge = Scripted(*values)
     callback = Evaluating(judge, tmp_path / "e.jsonl", 10, lambda m: kept.append(m.images_seen), "fd", stop=True)
-    module = SimpleNamespace(images_seen=0)
+    module = SimpleNamespace(images_seen=0, told_at=0)
     callback.on_train_start(trainer, module)  # type: ignore[arg-type]
     for number in range(len(values)):
         if not trainer.should_stop:
-            module.images_seen = 10 * (number + 1)
+            module.told_at, module.images_seen = module.images_seen, 10 * (number + 1)
             callback.on_train_batch_end(trainer, module)  # type: ignore[arg-type]
     return kept, trainer, callback
 

@@ -12,8 +12,8 @@ from ganctl.config.rechecking import recheck
 from ganctl.errors import UserError
 from ganctl.runs import checkpoint, store
 from ganctl.runs.content import fingerprint
+from ganctl.trained.inheriting import heritage, located
 from ganctl.training import start
-from ganctl.training.inheriting import heritage, located
 from ganctl.training.parts import game_of
 
 DATA = ["dataset=random_superres", "dataset.shape=[3,16,16]", "dataset.count=12"]

@@ -90,3 +90,15 @@ def test_no_import_runs_in_a_circle():
 
     for name in graph:
         visit(name, ())
+
+
+def test_no_two_rooms_need_each_other():
+    rooms = {path.stem for path in ROOT.iterdir() if path.is_dir()}
+    needs = {
+        (path.relative_to(ROOT).parts[0], name.split(".")[1])
+        for path in ROOT.rglob("*/*.py")
+        for name in imports(path)
+        if name.startswith("ganctl.")
+    }
+    both = {(one, other) for one, other in needs if one < other and (other, one) in needs}
+    assert not {pair for pair in both if {*pair} <= rooms}

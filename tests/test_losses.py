@@ -165,7 +165,7 @@ def test_orthogonal_on_either_side() -> None:
     network = nn.Linear(2, 2, bias=False)
     with torch.no_grad():
         network.weight.copy_(torch.tensor([[3.0, 4.0], [1.0, 0.0]]))
-    creation = Creation(network, torch.zeros(1, 2), None, images_seen=0, rounds=0)  # type: ignore[arg-type]
+    creation = Creation(network, torch.zeros(1, 2), None, images_seen=0)  # type: ignore[arg-type]
     assert Orthogonal(weight=0.5, every=4)(creation).item() == 36.0
     assert Orthogonal().weight == 1e-4
 

@@ -256,14 +256,13 @@ def test_only_equal_conditions_are_ranked() -> None:
         name: Score("fd", "FD-classifier", value, CONTRACT) for name, value in (("a", 3.0), ("b", 1.0), ("c", 2.0))
     }
     assert ranked(scores) == ["b", "c", "a"]
-    assert scores["b"].beats(scores["a"])
     covered = {name: Score("covered", "classes covered", value, CONTRACT) for name, value in (("a", 3.0), ("b", 1.0))}
     assert ranked(covered) == ["a", "b"]
     scores["c"] = Score("fd", "FD-classifier", 2.0, replace(CONTRACT, count=100, seed=1))
     with pytest.raises(UserError, match=r"do not compare \(count: 200 against 100; seed: 0 against 1\)"):
         ranked(scores)
     with pytest.raises(UserError, match="score: FD-classifier against FID"):
-        Score("fd", "FD-classifier", 1.0, CONTRACT).beats(Score("fd", "FID", 1.0, CONTRACT))
+        ranked({"a": Score("fd", "FD-classifier", 1.0, CONTRACT), "b": Score("fd", "FID", 1.0, CONTRACT)})
 
 
 def test_records_are_read_back_and_survive_a_cut_line(tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ def test_the_path_length_penalty_follows_its_mean():
     # One layer, one pixel: every length is w sqrt(2) |y|. The mean moves from 0 by a hundredth of the batch's mean.
     penalty = PathLength(weight=2.0, every=4, decay=0.99, share=0.5)
     generator = LinearStyles((3.0,))
-    creation = Creation(generator, torch.randn(8, 2, requires_grad=True), None, 0, 0)
+    creation = Creation(generator, torch.randn(8, 2, requires_grad=True), None, 0)
     torch.manual_seed(5)
     value = penalty(creation)
     torch.manual_seed(5)

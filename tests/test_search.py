@@ -1,6 +1,5 @@
 """A search: what may be chosen, what is refused, a run of trials that is interrupted and goes on, sick runs."""
 
-import json
 import math
 import os
 import signal
@@ -13,6 +12,10 @@ import pytest
 from run_samples import TERMS
 
 from ganctl import cli
+from ganctl.doctor import history
+from ganctl.doctor.history import Diagnosis
+from ganctl.doctor.rules import Verdict
+from ganctl.doctor.signals import Facts, Signals
 from ganctl.metrics.contract import Score
 from ganctl.metrics.evaluation import FILE, Evaluation, append
 from ganctl.runs import store
@@ -195,12 +198,10 @@ def test_the_referee_stops_what_the_doctor_sees_red_in_two_checks(tmp_path):
     pytest.importorskip("optuna")
     referee = Referee(trial_of(tmp_path, []), tmp_path, "kl", 100, list)
     assert referee.signals() == []
-    lines = [
-        json.dumps({"images": 1, "verdict": "collapse", "level": level}) for level in ("red", "green", "red", "red")
-    ]
-    (tmp_path / "diagnosis.jsonl").write_text("\n".join(lines[:3]) + "\n")
-    assert referee.signals() == []
-    (tmp_path / "diagnosis.jsonl").write_text("\n".join(lines) + "\n")
+    for level in ("red", "green", "red", "red"):
+        assert referee.signals() == []
+        found = Diagnosis(Verdict("collapse", level, "All alike."), Signals(64, 1), Facts(1_000), None)
+        history.append(tmp_path / history.FILE, found)
     assert referee.signals() == [signal.SIGTERM]
     assert referee.reason == "stopped early: the doctor says collapse"
 

@@ -17,7 +17,7 @@ from ganctl.commands import compare
 from ganctl.config.preparation import compose, prepare
 from ganctl.runs import store
 from ganctl.runs.store import Run
-from ganctl.sweeps import gpulock, job, process
+from ganctl.sweeps import gpulock, process
 from ganctl.sweeps import run as sweeprun
 from ganctl.sweeps.plan import Plan, swept_keys, title
 from ganctl.sweeps.run import watched
@@ -100,10 +100,10 @@ def test_two_claims_take_different_gpus_and_a_third_waits(tmp_path):
 
 def test_a_claim_can_be_given_up(tmp_path):
     def give_up() -> None:
-        raise job.Abandoned
+        raise sweeprun.Abandoned
 
     held, wanted = (gpulock.claim(["0"], folder=tmp_path, waiting=give_up) for _ in range(2))
-    with held, pytest.raises(job.Abandoned), wanted:
+    with held, pytest.raises(sweeprun.Abandoned), wanted:
         pass
     with gpulock.claim(["1", "0"], everyone=True, folder=tmp_path) as both:
         assert both.gpus == ("0", "1")
@@ -114,9 +114,9 @@ def test_a_lock_lives_as_long_as_the_child_that_inherited_it(tmp_path):
         child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=claim.files)
 
     def give_up() -> None:
-        raise job.Abandoned
+        raise sweeprun.Abandoned
 
-    with pytest.raises(job.Abandoned), gpulock.claim(["0"], folder=tmp_path, waiting=give_up):
+    with pytest.raises(sweeprun.Abandoned), gpulock.claim(["0"], folder=tmp_path, waiting=give_up):
         pass
     child.communicate(b"\n")
     with gpulock.claim(["0"], folder=tmp_path, waiting=give_up):

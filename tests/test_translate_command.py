@@ -9,47 +9,26 @@ import pytest
 import torch
 from picture_samples import encoded, photo, plain
 from PIL import Image
+from untrained_runs import make_run
 
 import ganctl
 from ganctl import cli
-from ganctl.config.preparation import compose, prepare
-from ganctl.ema import Average
+from ganctl.data.roots import instead_of_root
 from ganctl.errors import UserError
 from ganctl.games.game import Task
-from ganctl.runs import checkpoint, store
-from ganctl.trained import picturefiles
 from ganctl.trained.picturefiles import Inputs, Picture, batches, png_names, process
 from ganctl.trained.translating import through
-from ganctl.training.parts import game_of
 
 SMALL = ["dataset.shape=[3,16,16]", "batch_size=4", "model.width=4", "model.critic_width=4"]
-
-
-def make_run(outputs: Path, name: str, *overrides: str) -> None:
-    """A run with a checkpoint of untrained weights."""
-    settings = prepare(compose([*SMALL, *overrides]))
-    torch.manual_seed(0)
-    game = game_of(settings)
-    average = Average()
-    average.follow(game)
-    run = store.create(outputs, name, settings, settings["choices"], images=640)
-    content = {"images_seen": 640, "config": settings, "game": game.state_dict(), "average": average.state_dict()}
-    checkpoint.save(run.checkpoints / "last.ckpt", content)
 
 
 @pytest.fixture(scope="module")
 def outputs(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "outputs"
-    make_run(folder, "paired", "model=pix2pix", "dataset=random_pairs")
-    make_run(folder, "holes", "model=inpaint", "dataset=random_inpaint")
+    make_run(folder, "paired", *SMALL, "model=pix2pix", "dataset=random_pairs")
+    make_run(folder, "holes", *SMALL, "model=inpaint", "dataset=random_inpaint")
     generator = ["model.game.generator.hidden=[16]", "model.game.discriminator.hidden=[16]"]
-    settings = ["model=gan", "dataset=random", "dataset.shape=[1,8,8]", "batch_size=4", *generator]
-    game = game_of(prepared := prepare(compose(settings)))
-    average = Average()
-    average.follow(game)
-    run = store.create(folder, "noise", prepared, prepared["choices"], images=640)
-    content = {"images_seen": 1, "config": prepared, "game": game.state_dict(), "average": average.state_dict()}
-    checkpoint.save(run.checkpoints / "last.ckpt", content)
+    make_run(folder, "noise", "model=gan", "dataset=random", "dataset.shape=[1,8,8]", "batch_size=4", *generator)
     return folder
 
 
@@ -277,4 +256,8 @@ def test_grey_models_take_colour_and_give_grey(tmp_path) -> None:
     made = Image.open(tmp_path / "1.png")
     assert made.mode == "L"
     assert made.getpixel((0, 0)) == 128  # white less one half of the range
-    assert picturefiles.told_of_in("dataset.root: x; set dataset.root=PATH") == "in: x; set in=PATH"
+
+
+def test_mistakes_about_the_root_are_about_in() -> None:
+    with pytest.raises(UserError, match=r"^in: x; set in=PATH$"), instead_of_root("in"):
+        raise UserError("dataset.root: x; set dataset.root=PATH")

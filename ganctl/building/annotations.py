@@ -6,7 +6,7 @@ from collections import abc
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
-from ganctl.config.schema import number
+from ganctl.quantities import number
 
 LISTS = (list, tuple, set, frozenset, abc.Sequence, abc.Collection, abc.Iterable, abc.MutableSequence)
 MAPPINGS = (dict, abc.Mapping, abc.MutableMapping)

@@ -5,13 +5,14 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.utilities import move_data_to_device
 
 from ganctl.callbacks.pace import crossed
+from ganctl.callbacks.state import capture, own
 from ganctl.errors import NotFinite
 from ganctl.module import GameModule
 from ganctl.runs import checkpoint
 from ganctl.runs.store import Run, numbered_path, prune, update_status
-from ganctl.training.state import capture, moved, own
 
 
 class Checkpoints(pl.Callback):
@@ -21,15 +22,10 @@ class Checkpoints(pl.Callback):
         self, run: Run, config: dict[str, Any], every: int | None, keep: int, callbacks: Mapping[str, pl.Callback]
     ) -> None:
         self.run, self.config, self.every, self.keep, self.callbacks = run, config, every, keep, callbacks
-        self.seen_before = 0
         self.others: list[dict[str, Any]] = []  # of a run on several devices: what only the other processes know
 
-    def on_train_start(self, trainer: pl.Trainer, module: GameModule) -> None:  # type: ignore[override]
-        self.seen_before = module.images_seen
-
     def on_train_batch_end(self, trainer: pl.Trainer, module: GameModule, *_: Any) -> None:  # type: ignore[override]
-        due = crossed(self.seen_before, module.images_seen, self.every)
-        self.seen_before = module.images_seen
+        due = crossed(module.told_at, module.images_seen, self.every)
         if due or trainer.should_stop:
             self.others = states_of_others(trainer, module)
             if trainer.is_global_zero:
@@ -62,7 +58,7 @@ def states_of_others(trainer: pl.Trainer, module: GameModule) -> list[dict[str, 
     if trainer.world_size == 1:
         return []
     found: list[Any] = [None] * trainer.world_size
-    torch.distributed.all_gather_object(found, moved(own(module), torch.device("cpu")))
+    torch.distributed.all_gather_object(found, move_data_to_device(own(module), "cpu"))
     return found[1:]
 
 

@@ -41,7 +41,6 @@ class Doctor(pl.Callback):
         self.examination, self.recorder, self.file, self.every = examination, recorder, file, every
         self.settings, self.stop = settings, stop
         self.found: list[Diagnosis] = []
-        self.seen_before = 0
 
     @property
     def verdict(self) -> Verdict | None:
@@ -49,13 +48,11 @@ class Doctor(pl.Callback):
         return self.found[-1].verdict if self.found else None
 
     def on_train_start(self, trainer: pl.Trainer, module: GameModule) -> None:  # type: ignore[override]
-        self.seen_before = module.images_seen
         if trainer.is_global_zero:
             self.found = rewind(self.file, module.images_seen)
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: GameModule, *_: Any) -> None:  # type: ignore[override]
-        due = crossed(self.seen_before, module.images_seen, self.every) or trainer.should_stop
-        self.seen_before = module.images_seen
+        due = crossed(module.told_at, module.images_seen, self.every) or trainer.should_stop
         if due and trainer.is_global_zero:
             self.examine(trainer, module)
 

@@ -43,16 +43,13 @@ class Evaluating(pl.Callback):
         self.watch, self.stop = watch, stop
         self.best: dict[str, Any] = {}  # of the watched score: key, name, value, images_seen
         self.worse = 0  # evaluations in a row
-        self.seen_before = self.evaluated = 0
 
     def on_train_start(self, trainer: pl.Trainer, module: GameModule) -> None:  # type: ignore[override]
-        self.seen_before = module.images_seen
         if trainer.is_global_zero:
             forget(self.file, module.images_seen)
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: GameModule, *_: Any) -> None:  # type: ignore[override]
-        due = crossed(self.seen_before, module.images_seen, self.every) or trainer.should_stop
-        self.seen_before = module.images_seen
+        due = crossed(module.told_at, module.images_seen, self.every) or trainer.should_stop
         if due and trainer.is_global_zero:
             self.evaluate(trainer, module)
 
@@ -103,16 +100,8 @@ class Evaluating(pl.Callback):
 
 def scored(judge: Judge, module: GameModule) -> Evaluation:
     """The averaged networks' evaluation, as of training."""
-    average, game = module.average, module.game
-    training = game.training
-    with isolated():
-        average.measure(game)
-        game.eval()
-        try:
-            with average.standing_in(game):
-                found = judge.evaluate(game, module.images_seen)
-        finally:
-            game.train(training)
+    with isolated(), module.average.sampled(module.game):
+        found = judge.evaluate(module.game, module.images_seen)
     return replace(found, origin="training")
 
 

@@ -19,10 +19,8 @@ class Gallery(pl.Callback):
 
     def __init__(self, folder: Path, inputs: Tensors, every: int | None, columns: int) -> None:
         self.folder, self.inputs, self.every, self.columns = folder, inputs, every, columns
-        self.seen_before = 0
 
     def on_train_start(self, trainer: pl.Trainer, module: GameModule) -> None:  # type: ignore[override]
-        self.seen_before = module.images_seen
         for path in self.folder.glob("*.png"):  # drawn after the checkpoint that is resumed
             if path.stem.isdigit() and int(path.stem) > module.images_seen:
                 path.unlink(missing_ok=True)
@@ -31,9 +29,8 @@ class Gallery(pl.Callback):
             self.save(trainer, module)
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: GameModule, *_: Any) -> None:  # type: ignore[override]
-        if crossed(self.seen_before, module.images_seen, self.every) or trainer.should_stop:
+        if crossed(module.told_at, module.images_seen, self.every) or trainer.should_stop:
             self.save(trainer, module)
-        self.seen_before = module.images_seen
 
     def on_train_end(self, trainer: pl.Trainer, module: GameModule) -> None:  # type: ignore[override]
         if trainer.is_global_zero:
@@ -68,13 +65,6 @@ class Gallery(pl.Callback):
 @torch.no_grad()
 def draw(module: GameModule, inputs: Tensors) -> Tensor:
     """The sheet of the averaged networks [N, C, H, W], in fp32; random states are left as they were."""
-    average, game = module.average, module.game
-    devices = [module.device] if module.device.type == "cuda" else []
-    with torch.random.fork_rng(devices), torch.autocast(module.device.type, enabled=False):
-        average.measure(game)
-        playing = game.training
-        game.eval()
-        with average.standing_in(game):
-            sheet = game.sheet(inputs.map(lambda value: value.to(module.device)))
-        game.train(playing)
-    return sheet
+    apart = torch.random.fork_rng([module.device] if module.device.type == "cuda" else [])
+    with apart, torch.autocast(module.device.type, enabled=False), module.average.sampled(module.game):
+        return module.game.sheet(inputs.map(lambda value: value.to(module.device)))

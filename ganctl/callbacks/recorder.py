@@ -2,7 +2,6 @@
 
 import csv
 import math
-import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import pytorch_lightning as pl
 
 from ganctl.errors import NotFinite
 from ganctl.module import GameModule
+from ganctl.runs.atomic import write_text
 
 
 class Recorder(pl.Callback):
@@ -83,7 +83,7 @@ def truncate(path: Path, lines: int) -> None:
     """Keep the first `lines` lines: what was logged after the checkpoint will be logged again."""
     if path.exists():
         kept = path.read_text().splitlines(keepends=True)[:lines]
-        replace(path, "".join(kept))
+        write_text(path, "".join(kept))
 
 
 def rewrite(path: Path, columns: list[str]) -> None:
@@ -93,11 +93,4 @@ def rewrite(path: Path, columns: list[str]) -> None:
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
     lines = [",".join(columns), *(",".join(row.get(name, "") or "" for name in columns) for row in rows)]
-    replace(path, "\n".join(lines) + "\n" if rows else "")
-
-
-def replace(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(text)
-    os.replace(part, path)
+    write_text(path, "\n".join(lines) + "\n" if rows else "")

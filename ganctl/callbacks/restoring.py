@@ -5,16 +5,15 @@ from typing import Any
 
 import pytorch_lightning as pl
 
+from ganctl.callbacks.state import restore, restore_random_states
 from ganctl.module import GameModule
-from ganctl.training import group
-from ganctl.training.state import of_rank, restore, restore_random_states
 
 
 class Restoring(pl.Callback):
-    """Stands last among the callbacks, so that nothing draws random numbers after it."""
+    """Stands last among the callbacks, so that nothing draws random numbers after it. state: this process's own."""
 
     def __init__(self, state: dict[str, Any], callbacks: Mapping[str, pl.Callback]) -> None:
-        self.state, self.callbacks = of_rank(state, group.rank()), callbacks
+        self.state, self.callbacks = state, callbacks
         self.waiting = True
 
     def on_fit_start(self, trainer: pl.Trainer, module: GameModule) -> None:  # type: ignore[override]

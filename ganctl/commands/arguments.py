@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from ganctl.config.schema import quantity
 from ganctl.errors import UserError
 from ganctl.nearest import hint
+from ganctl.quantities import quantity
 
 T = TypeVar("T")
 NONE, YES, NO = ("none", "null"), ("true", "yes", "on", "1"), ("false", "no", "off", "0")

@@ -98,7 +98,7 @@ def train_and_compare(settings: Sequence[str], config_dirs: Sequence[str], argum
 
 def evaluations(settings: Sequence[str]) -> list[str]:
     """How often the runs are scored, and that none is ended early, where the user did not say."""
-    from ganctl.config.schema import quantity
+    from ganctl.quantities import quantity
 
     given = dict(word.lstrip("+").partition("=")[::2] for word in settings)
     whole = [] if {"early_stop", "search"} & given.keys() else ["early_stop=null"]  # all of the same length

@@ -19,7 +19,7 @@ class Arguments:
 
     run: str | None = option(None, "a run folder or its name; the newest run when not given", positional=True)
     fresh: bool = option(False, "examine the last checkpoint now, also where training was examined")
-    device: str = option("auto", "auto, cpu, cuda, mps, idle or the number of a GPU, for an examination now")
+    device: int | str = option("auto", "auto, cpu, cuda, mps, idle or the number of a GPU, for an examination now")
     plugins: str = option("", "modules of your own that the run's classes come from, with commas")
 
 
@@ -33,8 +33,7 @@ def run(argv: list[str]) -> int:
     history = [] if arguments.fresh else diagnosed(found)
     if not history:
         plugins = words(arguments.plugins)
-        device = int(arguments.device) if arguments.device.isdigit() else arguments.device
-        history = examined(found, device, plugins)
+        history = examined(found, arguments.device, plugins)
     state = read_status(found)
     print(f"{found.folder}  ({state.state}, {history[-1].images:,} of {state.images:,} images)")
     print(report(history))

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ganctl.errors import UserError
 from ganctl.pictures import grid, save_picture, to_bytes
+from ganctl.runs.atomic import whole_file
 from ganctl.runs.store import Run
 
 Format = Literal["grid", "files", "npz"]
@@ -66,7 +67,5 @@ def write_array(batches: Iterable[Tensor], labels: Tensor | None, path: Path) ->
     arrays = {"images": np.concatenate([as_arrays(batch) for batch in batches])}
     if labels is not None:
         arrays["labels"] = labels.numpy()
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as file:
+    with whole_file(path) as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)
-    part.replace(path)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from ganctl.commands.arguments import option, parse, words
 from ganctl.metrics import keys
@@ -43,7 +43,7 @@ class Arguments:
     test: str | None = option(None, "a folder of other test pictures, such as Set14; for super-resolution")
     seed: int = option(0, "of the samples", least=0)
     ema: bool = option(True, "with the averaged weights; false: those of the last round")
-    device: str = option("auto", "auto, cpu, cuda, mps, idle or the number of a GPU")
+    device: int | str = option("auto", "auto, cpu, cuda, mps, idle or the number of a GPU")
     plugins: str = option("", "modules of your own that the run's classes come from, with commas")
 
 
@@ -66,10 +66,9 @@ def run(argv: list[str]) -> int:
         averaged=arguments.ema,
         test=arguments.test,
     )
-    device: Any = int(arguments.device) if arguments.device.isdigit() else arguments.device
     plugins = words(arguments.plugins)
     with aloud():
-        found = evaluate(arguments.run, arguments.ckpt, wanted, device=device, plugins=plugins)
+        found = evaluate(arguments.run, arguments.ckpt, wanted, device=arguments.device, plugins=plugins)
     print(report(found))
     for path in found.write():
         print(f"  {path}")

@@ -93,7 +93,7 @@ def by_score(lines: list[Line], name: str, backwards: bool) -> list[tuple[str, l
     sets: dict[tuple[str, Contract], list[tuple[Score, Line]]] = {}
     for line in lines:
         if score := line.score(name):
-            sets.setdefault((score.name, score.contract), []).append((score, line))
+            sets.setdefault(score.terms, []).append((score, line))
     parts = []
     for (title, contract), pairs in sets.items():
         best_last = not pairs[0][0].lower_is_better

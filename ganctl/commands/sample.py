@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from ganctl.commands.arguments import option, parse, words
 from ganctl.errors import GanctlError
@@ -37,7 +37,7 @@ class Arguments:
     style_mix: int | None = option(None, "layer from which a second style takes over (style-based generators)", least=0)
     code: str | None = option(None, "name of the latent code to sweep (InfoGAN)")
     text: str | None = option(None, "caption to paint (captioned games); several, parted by |, get one row each")
-    device: str = option("auto", "auto, cpu, cuda, mps, idle or the number of a GPU")
+    device: int | str = option("auto", "auto, cpu, cuda, mps, idle or the number of a GPU")
     plugins: str = option("", "modules of your own that the run's classes come from, with commas")
 
 
@@ -48,9 +48,8 @@ def run(argv: list[str]) -> int:
     from ganctl.trained.sampling import load
 
     path = drawing.asked_place(arguments.out, arguments.format) if arguments.out else None
-    device: Any = int(arguments.device) if arguments.device.isdigit() else arguments.device
     plugins = words(arguments.plugins)
-    sampler = load(arguments.run, arguments.ckpt, ema=arguments.ema, device=device, plugins=plugins)
+    sampler = load(arguments.run, arguments.ckpt, ema=arguments.ema, device=arguments.device, plugins=plugins)
     path = path or drawing.free_place(sampler.path, title(sampler, arguments), arguments.format)
     draw(sampler, arguments, path)
     print(f"{path}  (seed {arguments.seed}; {sampler.path.name}, {sampler.images_seen:,} images seen)")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ganctl.commands.arguments import option, parse, words
 from ganctl.errors import GanctlError, UserError
@@ -35,7 +35,7 @@ class Arguments:
     seed: int = option(0, "of the search, and of the pictures drawn by n", least=0)
     batch_size: int = option(250, "pictures at once; changes the memory needed, not the scores", least=1)
     ema: bool = option(True, "with the averaged weights; false: those of the last round")
-    device: str = option("auto", "auto, cpu, cuda, mps, idle or the number of a GPU")
+    device: int | str = option("auto", "auto, cpu, cuda, mps, idle or the number of a GPU")
     plugins: str = option("", "modules of your own that the run's classes come from, with commas")
 
 
@@ -49,7 +49,6 @@ def run(argv: list[str]) -> int:
 
     checkpoint = find_checkpoint(arguments.run, arguments.ckpt)
     folder = asked_place(arguments.out) if arguments.out else free_place(checkpoint, arguments.in_)
-    device: Any = int(arguments.device) if arguments.device.isdigit() else arguments.device
     with aloud():
         found = score(
             str(checkpoint),
@@ -59,7 +58,7 @@ def run(argv: list[str]) -> int:
             search=Search(arguments.steps, arguments.features, seed=arguments.seed),
             batch_size=arguments.batch_size,
             ema=arguments.ema,
-            device=device,
+            device=arguments.device,
             plugins=words(arguments.plugins),
         )
     write(found, folder)

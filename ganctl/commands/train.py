@@ -42,7 +42,8 @@ def run(argv: list[str]) -> int:
         return OK
     refuse_torchrun()
     if line.resumes:
-        return go_on_sweeping(line) if sweep_meant(line.resumes[0]) else resume(line)
+        folder = sweep_meant(line.resumes[0])
+        return resume(line) if folder is None else go_on_sweeping(folder, line)
     if line.cfg:
         return show_config(line)
     if line.multirun or any(word.startswith("search=") for word in line.overrides):
@@ -159,12 +160,10 @@ def sweep_meant(selector: str) -> Path | None:
     return next((path for path in places(selector, outputs_root()) if (path / PLAN).is_file()), None)
 
 
-def go_on_sweeping(line: Line) -> int:
+def go_on_sweeping(folder: Path, line: Line) -> int:
     """Continue a sweep or a search in its folder."""
     from ganctl.sweeps.many import go_on
 
-    folder = sweep_meant(line.resumes[0])
-    assert folder is not None
     return go_on(folder.absolute(), [word for word in line.overrides if not word.startswith("resume=")]).code
 
 

@@ -2,7 +2,7 @@
 
 import sys
 from dataclasses import MISSING, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from ganctl.commands.arguments import option, parse, words
 from ganctl.errors import GanctlError, UserError
@@ -38,7 +38,7 @@ class Arguments:
     overwrite: bool = option(False, "write over pictures that are there already")
     batch_size: int = option(16, "pictures of one size made at once", least=1)
     ema: bool = option(True, "with the averaged weights; false: those of the last round")
-    device: str = option("auto", "auto, cpu, cuda, mps, idle or the number of a GPU")
+    device: int | str = option("auto", "auto, cpu, cuda, mps, idle or the number of a GPU")
     plugins: str = option("", "modules of your own that the run's classes come from, with commas")
 
 
@@ -54,9 +54,10 @@ def carry_out(arguments: Arguments, command: str, demand: "Callable[[Interpreter
 
     inputs = picturefiles.inputs_at(arguments.in_)
     outputs = picturefiles.outputs_at(arguments.out, inputs, overwrite=arguments.overwrite)
-    device: Any = int(arguments.device) if arguments.device.isdigit() else arguments.device
     plugins = words(arguments.plugins)
-    translator = load_translator(arguments.run, arguments.ckpt, ema=arguments.ema, device=device, plugins=plugins)
+    translator = load_translator(
+        arguments.run, arguments.ckpt, ema=arguments.ema, device=arguments.device, plugins=plugins
+    )
     demand(translator)
     report = picturefiles.process(
         inputs,

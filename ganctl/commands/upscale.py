@@ -29,7 +29,7 @@ class Arguments:
     overwrite: bool = option(False, "write over pictures that are there already")
     batch_size: int = option(1, "pictures of one size made at once", least=1)
     ema: bool = option(True, "with the averaged weights; false: those of the last round")
-    device: str = option("auto", "auto, cpu, cuda, mps, idle or the number of a GPU")
+    device: int | str = option("auto", "auto, cpu, cuda, mps, idle or the number of a GPU")
     plugins: str = option("", "modules of your own that the run's classes come from, with commas")
 
 

@@ -25,6 +25,8 @@ from ganctl.nearest import hint
 
 SCHEMA = "train_schema"
 NO_LOSS = "Could not override 'loss'"  # Hydra's words
+NEWER = tuple(int(part) for part in hydra.__version__.split(".")[:2]) >= (1, 4)
+VERSION_BASE = {} if NEWER else {"version_base": "1.3"}  # an argument that newer versions deprecate
 
 
 @dataclass
@@ -34,7 +36,6 @@ class Composed:
     tree: DictConfig  # interpolations unresolved
     choices: dict[str, str]  # group -> option
     overrides: list[str]  # as typed
-    passed: list[str]  # as handed to Hydra
     mistakes: list[str] = field(default_factory=list)
     sound: bool = True  # False: an option does not exist, and another one stands in its place
 
@@ -79,9 +80,8 @@ def hydra_session() -> Iterator[None]:
     """Hydra's compose API on conf/, also while hydra.main runs."""
     world = GlobalHydra.instance()
     outer, world.hydra = world.hydra, None  # Hydra's own backup is a copy
-    newer = tuple(int(part) for part in hydra.__version__.split(".")[:2]) >= (1, 4)  # deprecates version_base
     try:
-        with hydra.initialize_config_dir(str(confdir.conf_dir()), **({} if newer else {"version_base": "1.3"})):
+        with hydra.initialize_config_dir(str(confdir.conf_dir()), **VERSION_BASE):
             yield
     finally:
         GlobalHydra.instance().hydra = outer
@@ -102,7 +102,7 @@ def compose(overrides: Sequence[str] = (), config_dirs: Sequence[str | Path] = (
     with open_dict(tree):
         del tree["hydra"]
     OmegaConf.set_struct(tree, False)
-    return Composed(tree, choices, list(overrides), passed, typed.mistakes, typed.sound)
+    return Composed(tree, choices, list(overrides), typed.mistakes, typed.sound)
 
 
 def _base(typed: Typed) -> DictConfig:

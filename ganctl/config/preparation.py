@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ganctl.building.annotations import shown
 from ganctl.building.components import plugin_mistakes
-from ganctl.config.composition import Composed, combinations, compose, register
-from ganctl.config.confdir import conf_dir
+from ganctl.config.composition import Composed, compose
 from ganctl.config.interpolation import Resolver
 from ganctl.config.settings import GROUPS, settle, settle_trainer
 from ganctl.errors import UserError
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from ganctl.config.judging import Looked
     from ganctl.data.dataset import Description
 
-__all__ = ["Composed", "combinations", "compose", "conf_dir", "prepare", "register"]
+__all__ = ["compose", "prepare"]
 
 Config = dict[str, Any]
 MODEL_KEYS = ("game", "optimizers", "every", "schedules", "average")
@@ -185,7 +184,7 @@ class Preparation:
 
 def begun_from(settings: Config) -> Config:
     """The settings with the checkpoint that `init_from` means, once it is known to fit. Raises UserError."""
-    from ganctl.training.inheriting import demand_fit, located
+    from ganctl.trained.inheriting import demand_fit, located
 
     path = located(settings["init_from"])
     demand_fit(settings, path)

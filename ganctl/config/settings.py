@@ -7,8 +7,9 @@ from typing import Any, get_type_hints
 
 from ganctl.building.annotations import alternatives, shown
 from ganctl.building.build import Binder
-from ganctl.config.schema import AUTO, Rule, TrainConfig, TrainerConfig, a_tenth, quantity, rules
+from ganctl.config.schema import AUTO, Rule, TrainConfig, TrainerConfig, a_tenth, rules
 from ganctl.nearest import hint
+from ganctl.quantities import quantity
 
 GROUPS = ("dataset", "model", "loss", "augment", "trainer")
 DEVICES = ("auto", "cpu", "cuda", "mps", "idle")
@@ -82,7 +83,8 @@ def _typed(value: Any, annotation: Any, rule: Rule, path: str) -> Any:
         raise ValueError(*binder.mistakes)
     if rule.among and typed not in rule.among:
         raise ValueError(f"{path}: {shown(typed)} is not accepted; choose {', '.join(rule.among)}")
-    SPECIAL.get(path, _anything)(typed)
+    if path in SPECIAL:
+        SPECIAL[path](typed)
     return _in_range(typed, rule, path)
 
 
@@ -96,10 +98,6 @@ def _in_range(value: Any, rule: Rule, path: str) -> Any:
     if rule.most is not None and value > rule.most:
         raise ValueError(f"{path}: {value}; must be {rule.most} or less")
     return value
-
-
-def _anything(value: Any) -> None:
-    """Settings with no rule of their own beside `Rule`."""
 
 
 def _device(value: Any) -> None:
@@ -117,4 +115,4 @@ def _plugins(value: list[str]) -> None:
         )
 
 
-SPECIAL = {"device": _device, "plugins": _plugins}
+SPECIAL = {"device": _device, "plugins": _plugins}  # settings with rules beside `Rule`

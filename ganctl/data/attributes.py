@@ -80,7 +80,7 @@ class Attributes(Dataset):
         held_out: Table | None = None,
     ) -> Table:
         """Pictures and labels of one place."""
-        chosen = Listing(tuple(lines), {name: why for name, why in listing.refused.items() if name in lines}, {})
+        chosen = listing.part(lines)
         pictures = album(source, chosen, self.frame)
         judge(source, chosen, pictures, self.on_error)
         labels = self.labelling.labels([lines[name] for name in pictures.names], self.table)

@@ -9,9 +9,8 @@ from torch import Tensor
 
 from ganctl.data.album import album
 from ganctl.data.batch import Captioned
-from ganctl.data.dataset import Dataset, Description, Table, TensorTable, height_width
+from ganctl.data.dataset import Dataset, Description, Table, TensorTable, height_width, picture_shape
 from ganctl.data.folder import OnError, check_on_error, judge
-from ganctl.data.pairs import picture_shape
 from ganctl.data.pictures import Crop, Frame
 from ganctl.data.roots import source_at
 from ganctl.data.sources import Listing, Source, nothing_in
@@ -151,8 +150,7 @@ class Captions(Dataset):
         self, names: Sequence[str], device: torch.device, flip: bool, held_out: CaptionTable | None = None
     ) -> CaptionTable:
         """The table of some of the pictures."""
-        refused = self.listing.refused
-        listing = Listing(tuple(names), {name: refused[name] for name in names if name in refused}, {})
+        listing = self.listing.part(names)
         pictures = album(self.source, listing, self.frame)
         judge(self.source, listing, pictures, self.on_error)
         said = [self.wording.captions[name] for name in pictures.names]

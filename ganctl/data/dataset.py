@@ -140,3 +140,11 @@ def height_width(size: int | Sequence[int]) -> tuple[int, int]:
         given = size if isinstance(size, int) else list(size)
         raise ValueError(f"size: {given}; must be one number of pixels or [height, width], each 1 to {LARGEST_SIDE}")
     return sides[0], sides[1]
+
+
+def picture_shape(name: str, shape: Sequence[int]) -> tuple[int, int, int]:
+    """[channels, height, width] as a tuple. Raises ValueError in words."""
+    if len(shape) != 3 or any(type(side) is not int or side < 1 for side in shape):
+        raise ValueError(f"{name}: {list(shape)}; must be [channels, height, width], each 1 or more")
+    channels, height, width = shape
+    return channels, height, width

@@ -14,9 +14,10 @@ from ganctl.data.pictures import Crop, Frame
 from ganctl.data.roots import source_at
 from ganctl.data.selection import Classes, Selection
 from ganctl.data.sources import Listing, Source, nothing_in
+from ganctl.data.splits import TESTS
 from ganctl.errors import UserError
 
-PARTS = frozenset(("train", "training", "test", "testing", "val", "valid", "validation"))  # never names of classes
+PARTS = TESTS | {"train", "training"}  # never names of classes
 OnError = Literal["error", "skip"]
 logger = logging.getLogger(__name__)
 T = TypeVar("T")

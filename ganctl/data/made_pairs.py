@@ -121,9 +121,7 @@ class MadePairs(Dataset):
 
     def pictures(self, names: tuple[str, ...], device: torch.device, flip: bool = False) -> TensorTable:
         """The targets of these names."""
-        chosen = frozenset(names)
-        refused = {name: why for name, why in self.listing.refused.items() if name in chosen}
-        listing = Listing(names, refused, {})
+        listing = self.listing.part(names)
         found = album(self.source, listing, self.frame)
         judge(self.source, listing, found, self.on_error)
         return TensorTable(found.images, None, device, flip)

@@ -17,11 +17,10 @@ from ganctl.data.dataset import Dataset, Description, Table, height_width
 from ganctl.data.folder import OnError, check_on_error, judge, listed, set_aside
 from ganctl.data.pairs import PairTable
 from ganctl.data.pictures import Crop, Frame, Unreadable, decode_whole, padded, resized
-from ganctl.data.roots import source_at
+from ganctl.data.roots import instead_of_root, source_at
 from ganctl.data.sources import Listing, Source
 from ganctl.data.splits import apart, check_share
 from ganctl.data.twins import Twins, parted, twins
-from ganctl.errors import UserError
 
 Direction = Literal["a2b", "b2a"]
 
@@ -84,7 +83,9 @@ class Paired(Dataset):
     def source(self) -> Source:
         if self.root_b is None:
             return source_at(self.root)
-        first, second = source_at(self.root), source_b(self.root_b)
+        first = source_at(self.root)
+        with instead_of_root("dataset.root_b"):
+            second = source_at(self.root_b)
         listed(first)
         return twins(first, second, skip=self.on_error == "skip")
 
@@ -99,9 +100,7 @@ class Paired(Dataset):
 
     def pairs(self, names: tuple[str, ...], frame: Frame) -> tuple[Tensor, Tensor]:
         """Sources and targets, uint8 [N, C, H, W], memory-mapped."""
-        chosen = frozenset(names)
-        refused = {name: why for name, why in self.listing.refused.items() if name in chosen}
-        listing = Listing(names, refused, {})
+        listing = self.listing.part(names)
         height, width = frame.size
 
         def decoder(data: bytes) -> Decoded:
@@ -114,14 +113,6 @@ class Paired(Dataset):
         judge(self.source, listing, contents, self.on_error)
         a, b = made.tensor("images").permute(1, 0, 4, 2, 3)
         return (a, b) if self.direction == "a2b" else (b, a)
-
-
-def source_b(root_b: str) -> Source:
-    """As `source_at`, whose mistakes are then about dataset.root_b."""
-    try:
-        return source_at(root_b)
-    except UserError as error:
-        raise UserError(*(each.replace("dataset.root", "dataset.root_b") for each in error.mistakes)) from None
 
 
 def halves(data: bytes, frame: Frame) -> Decoded:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ganctl.data.batch import Pairs
-from ganctl.data.dataset import Dataset, Description, Table, TensorTable
+from ganctl.data.dataset import Dataset, Description, Table, TensorTable, picture_shape
 
 
 class PairTable(Table):
@@ -97,11 +97,3 @@ class RandomPairs(Dataset):
             for shape in (self.source_shape, self.target_shape)
         )
         return PairTable(source, target, device, self.flip)
-
-
-def picture_shape(name: str, shape: Sequence[int]) -> tuple[int, int, int]:
-    """[channels, height, width] as a tuple. Raises ValueError in words."""
-    if len(shape) != 3 or any(type(side) is not int or side < 1 for side in shape):
-        raise ValueError(f"{name}: {list(shape)}; must be [channels, height, width], each 1 or more")
-    channels, height, width = shape
-    return channels, height, width

@@ -1,6 +1,8 @@
 """From what a user calls `dataset.root` to the place with the pictures."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ganctl.data.archive import ZipSource
@@ -33,3 +35,12 @@ def places(root: str) -> list[Path]:
     """Where a root may lie: here or, if relative, in GANCTL_DATA."""
     here, elsewhere = Path(root).expanduser(), os.environ.get("GANCTL_DATA")
     return [here, Path(elsewhere).expanduser() / here] if elsewhere else [here]
+
+
+@contextmanager
+def instead_of_root(key: str) -> Iterator[None]:
+    """Inside, mistakes about `dataset.root` are about another key."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(*(mistake.replace("dataset.root", key) for mistake in error.mistakes)) from None

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ganctl.data.cache import Draft, entry, key_of
-from ganctl.data.dataset import Dataset, Description, Table, TensorTable, height_width
+from ganctl.data.dataset import Dataset, Description, Table, TensorTable, height_width, picture_shape
 from ganctl.data.originals import Download, Originals
 from ganctl.data.published import Published, Split, check_split, resized
 from ganctl.data.selection import Classes, Selection
@@ -124,14 +124,12 @@ class Random(Dataset):
     def __init__(
         self, shape: Sequence[int] = (3, 32, 32), classes: int = 0, count: int = 1024, flip: bool = False
     ) -> None:
-        if len(shape) != 3 or any(type(side) is not int or side < 1 for side in shape):
-            raise ValueError(f"shape: {list(shape)}; must be [channels, height, width], each 1 or more")
+        self.shape = picture_shape("shape", shape)
         if classes < 0:
             raise ValueError(f"classes: {classes}; must be 0 (no labels) or more")
         if count < 1:
             raise ValueError(f"count: {count}; must be 1 or more")
-        channels, height, width = shape
-        self.shape, self.classes, self.count, self.flip = (channels, height, width), classes, count, flip
+        self.classes, self.count, self.flip = classes, count, flip
 
     def describe(self) -> Description:
         return Description(self.shape, self.classes, self.count, tuple(map(str, range(self.classes))))

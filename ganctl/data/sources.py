@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -24,6 +24,11 @@ class Listing:
     refused: Mapping[str, str]  # those of them that must not be opened, and why
     others: Mapping[str, int]  # suffix -> how many files are no pictures
     texts: tuple[str, ...] = ()  # those of them that may be read as text: TEXTS
+
+    def part(self, names: Iterable[str]) -> "Listing":
+        """Of some of the pictures alone, in this order."""
+        chosen = tuple(names)
+        return Listing(chosen, {name: self.refused[name] for name in chosen if name in self.refused}, {})
 
 
 class Source(ABC):

@@ -6,13 +6,18 @@ from itertools import groupby
 TESTS = frozenset(("test", "testing", "val", "valid", "validation"))
 
 
+def is_test(name: str) -> bool:
+    """Whether a picture lies in a folder called test or the like."""
+    return bool(TESTS & set(name.lower().replace("\\", "/").split("/")[:-1]))
+
+
 def apart(names: Sequence[str], share: float) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """(trained, held out) of sorted names: what lies in a folder test/ or val/ is held out, else the share.
 
     The share is the end of each folder, not every n-th picture: neighbours are often frames of one film. At least one
     for any share above 0, never all.
     """
-    tests = [name for name in names if TESTS & set(name.lower().replace("\\", "/").split("/")[:-1])]
+    tests = list(filter(is_test, names))
     if len(tests) == len(names):
         tests = []
     aside = set(tests or ends(names, share))

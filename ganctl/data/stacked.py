@@ -1,6 +1,5 @@
 """Three digits in the three colour channels: a thousand modes that can be counted (Metz et al. 2017)."""
 
-from abc import abstractmethod
 from collections.abc import Sequence
 
 import torch
@@ -18,24 +17,21 @@ COUNT = 128_000  # pictures, as in the papers that count modes (Srivastava et al
 class Stacked(Dataset):
     """Pictures drawn once, with a fixed seed, from all triples of digits; the class is 100 red + 10 green + blue."""
 
-    def __init__(self, count: int = COUNT) -> None:
+    def __init__(self, single: Dataset, count: int) -> None:
+        """single: where one digit comes from."""
         if count < CLASSES:
             raise ValueError(f"count: {count}; must be {CLASSES} or more, one picture for each mode")
-        self.count = count
-
-    @abstractmethod
-    def single(self) -> Dataset:
-        """Where one digit comes from."""
+        self.single, self.count = single, count
 
     def describe(self) -> Description:
-        _, height, width = self.single().describe().shape
+        _, height, width = self.single.describe().shape
         return Description((3, height, width), CLASSES, self.count, tuple(f"{mode:03d}" for mode in range(CLASSES)))
 
     def awaited(self) -> str:
-        return self.single().awaited()
+        return self.single.awaited()
 
     def open(self, device: torch.device) -> Table:
-        digits = self.single().open(device)
+        digits = self.single.open(device)
         if not isinstance(digits, TensorTable):
             raise TypeError(f"{type(digits).__name__} deals no uint8 digits")
         chance = torch.Generator().manual_seed(0)
@@ -46,11 +42,7 @@ class StackedDigits(Stacked):
     """From scikit-learn's digits: no download."""
 
     def __init__(self, size: int | Sequence[int] = 16, split: Split = "train", count: int = COUNT) -> None:
-        super().__init__(count)
-        self.digits = Digits(size, split)
-
-    def single(self) -> Dataset:
-        return self.digits
+        super().__init__(Digits(size, split), count)
 
 
 class StackedMNIST(Stacked):
@@ -59,11 +51,7 @@ class StackedMNIST(Stacked):
     def __init__(
         self, root: str | None = None, size: int | Sequence[int] = 32, split: Split = "train", count: int = COUNT
     ) -> None:
-        super().__init__(count)
-        self.digits = MNIST(root=root, size=size, split=split)
-
-    def single(self) -> Dataset:
-        return self.digits
+        super().__init__(MNIST(root=root, size=size, split=split), count)
 
 
 class StackedTable(Table):

@@ -1,8 +1,7 @@
 """Super-resolution: pairs of a crop and what bicubic shrinking leaves of it, made from any pictures."""
 
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import cached_property
 
 import torch
@@ -14,7 +13,7 @@ from ganctl.data.crops import Crops, Size, Wholes
 from ganctl.data.dataset import Dataset, Description, Table, height_width
 from ganctl.data.folder import OnError, check_on_error, judge, listed
 from ganctl.data.pictures import Frame
-from ganctl.data.roots import source_at
+from ganctl.data.roots import instead_of_root, source_at
 from ganctl.data.sources import Listing, Source
 from ganctl.errors import UserError, noted, together
 
@@ -174,12 +173,3 @@ def chosen(count: int, share: float) -> frozenset[int]:
     """Which of `count` pictures are held out: spread evenly, at least one for any share, never all."""
     number = min(max(round(count * share), 1), count - 1) if share else 0
     return frozenset(int((each + MIDDLE) * count / number) for each in range(number))
-
-
-@contextmanager
-def instead_of_root(key: str) -> Iterator[None]:
-    """Inside, mistakes about `dataset.root` are about another key."""
-    try:
-        yield
-    except UserError as error:
-        raise UserError(*(mistake.replace("dataset.root", key) for mistake in error.mistakes)) from None

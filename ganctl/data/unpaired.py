@@ -9,10 +9,9 @@ from torch import Tensor
 
 from ganctl.data.album import album
 from ganctl.data.batch import Tensors, Unpaired
-from ganctl.data.dataset import Dataset, Description, Table, TensorTable, height_width
+from ganctl.data.dataset import Dataset, Description, Table, TensorTable, height_width, picture_shape
 from ganctl.data.domains import Domain, domain
 from ganctl.data.folder import OnError, check_on_error, judge
-from ganctl.data.pairs import picture_shape
 from ganctl.data.pictures import Crop, Frame
 from ganctl.errors import UserError, noted, together
 

@@ -7,11 +7,11 @@ from posixpath import basename, dirname, join, normpath, splitext
 
 from ganctl.data.pictures import Unreadable
 from ganctl.data.sources import Listing, Source
+from ganctl.data.splits import is_test
 from ganctl.data.spreadsheet import AUTO, Spreadsheet, decoded, spreadsheet
 from ganctl.errors import UserError
 from ganctl.text import tidied
 
-TEST = frozenset(("test", "testing", "val", "valid", "validation"))  # folders of pictures never trained on
 NAMED = 3  # examples that a message gives
 
 
@@ -46,11 +46,6 @@ class Wording:
 def some(names: Sequence[str]) -> str:
     """The first few by name."""
     return ", ".join(map(repr, names[:NAMED]))
-
-
-def is_test(name: str) -> bool:
-    """Whether a picture lies in a folder called test or the like."""
-    return any(folder.lower() in TEST for folder in name.replace("\\", "/").split("/")[:-1])
 
 
 def wording(source: Source, listing: Listing, columns: Columns) -> Wording:

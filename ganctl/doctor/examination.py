@@ -10,7 +10,7 @@ from torch.nn.functional import interpolate
 from ganctl.data.batch import Images, Tensors
 from ganctl.data.dataset import Table
 from ganctl.doctor.signals import Facts
-from ganctl.games.game import Game, Generative
+from ganctl.games.game import Game
 from ganctl.games.latent import LatentGame
 from ganctl.metrics.diversity import diversity, nearest_other
 from ganctl.metrics.isolation import isolated
@@ -53,7 +53,8 @@ class Examination:
     def __init__(self, table: Table, game: Game, classes: int = 0, names: tuple[str, ...] = ()) -> None:
         self.reals = reals_of(table)
         self.unseen = reals_of(held) if (held := table.held_out()) is not None else None
-        self.fits = self.reals is not None and isinstance(game, Generative) and adversarial(game)
+        # a generator of noise against a discriminator: an autoencoder's blur would look like collapse
+        self.fits = self.reals is not None and isinstance(game, LatentGame)
         self.classes = classes if self.fits and 2 <= classes <= MOST_CLASSES and self.labelled() else 0
         shown = names or tuple(map(str, range(classes)))
         self.facts = Facts(
@@ -86,15 +87,13 @@ class Examination:
         """Fields of `Signals`: those that samples tell, and the discriminator's word on unseen pictures."""
         if not self.fits or self.reals is None or self.reals.apart < TINY or growing(game):
             return {}
-        assert isinstance(game, Generative)  # else nothing fits
+        assert isinstance(game, LatentGame)  # else nothing fits
         playing = game.training
         with isolated():
             game.eval()
             try:
                 inputs, label = request(game, SAMPLES, self.wished(), SEED)
-                pieces = inputs.split(BATCH)  # type: ignore[attr-defined]
-                images = [painted(game, piece.map(lambda value: value.to(device)), device) for piece in pieces]
-                samples = torch.cat(images)
+                samples = torch.cat([painted(game, piece, device) for piece in inputs.split(BATCH)])
                 if not samples.isfinite().all():
                     return {"finite": False}
                 return self.compare(samples) | self.verdicts(game, samples, label, device)
@@ -124,20 +123,15 @@ class Examination:
             measured["contrast"] = float(rows.std(1).mean()) / max(reals.contrast, TINY)
         return measured
 
-    def verdicts(self, game: Game, samples: Tensor, label: Tensor | None, device: torch.device) -> dict[str, Any]:
+    def verdicts(self, game: LatentGame, samples: Tensor, label: Tensor | None, device: torch.device) -> dict[str, Any]:
         """The discriminator's win rate on training pictures and on held-out ones, where there are any."""
-        if self.unseen is None or self.reals is None or not isinstance(game, LatentGame):
+        if self.unseen is None or self.reals is None:
             return {}
         critic = game.discriminator
         with torch.no_grad(), torch.autocast(device.type, enabled=False):
             fake = critic(samples.to(device), None if label is None else label.to(device))
             seen, unseen = (scores(critic, reals, device) for reals in (self.reals, self.unseen))
         return {"seen_wins": win_rate(seen, fake), "unseen_wins": win_rate(unseen, fake)}
-
-
-def adversarial(game: Game) -> bool:
-    """Whether a generator of noise plays against a discriminator: an autoencoder's blur would look like collapse."""
-    return isinstance(game, LatentGame)
 
 
 def growing(game: Game) -> bool:

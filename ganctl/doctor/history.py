@@ -57,7 +57,7 @@ def append(path: Path, diagnosis: Diagnosis) -> None:
 def read(path: Path) -> list[Diagnosis]:
     """All whole lines, oldest first; a line cut off by a crash is passed over."""
     found = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []:
         try:
             found.append(Diagnosis.from_dict(json.loads(line)))
         except (ValueError, KeyError, TypeError):

@@ -200,11 +200,6 @@ class CaptionedGame(Generative):
     def legend(self, inputs: CaptionInputs) -> list[str]:
         return as_texts(inputs.caption[::COLUMNS])
 
-    def rehearse(self, generator: torch.Generator) -> None:
-        device = next(self.generator.parameters()).device
-        inputs = self.request(Wish(REMEMBERED), generator)
-        self.paint(inputs.map(lambda value: value.to(device)))
-
 
 def divergence(painting: Painting) -> Tensor:
     """KL(N(mean, variance) || N(0, 1)) of the conditions, the mean over all numbers (Zhang et al. 2017, eq. 2)."""

@@ -12,7 +12,6 @@ from ganctl.games.prior import Prior
 from ganctl.networks.interfaces import Encoder, Generator
 
 COLUMNS, MOST = 8, 32  # pictures in a row of a sheet; originals shown at most
-REHEARSAL = 64  # pictures a rehearsal makes at once
 
 
 @dataclass(frozen=True)
@@ -79,10 +78,6 @@ class Coding(Generative, Translating):
 
     def sheet_columns(self) -> int:
         return COLUMNS
-
-    def rehearse(self, generator: torch.Generator) -> None:
-        device = next(self.decoder.parameters()).device
-        self.paint(LatentInputs(self.prior.draw(REHEARSAL, generator=generator).to(device)))
 
 
 def refuse_mismatches(encoder: Encoder, decoder: Generator, prior: Prior) -> None:

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from ganctl.data.batch import Images, Tensors
 
+REHEARSAL = 64  # pictures a rehearsal makes at once
+
 
 @dataclass(frozen=True)
 class Clock:
@@ -113,6 +115,11 @@ class Game(nn.Module, ABC):
         """What each row of `sheet` was made from, in words; nothing where that says nothing."""
         return ()
 
+    def parameter_counts(self) -> dict[str, int]:
+        """How many numbers each network learns; nothing of those that learn none."""
+        counts = {name: sum(each.numel() for each in network.parameters()) for name, network in self.named_children()}
+        return {name: count for name, count in counts.items() if count}
+
     def inherits(self) -> Mapping[str, str]:
         """With `init_from=RUN`: attributes (modules) that begin as that run's -> their names there."""
         return {name: name for name in self.averaged()}
@@ -163,6 +170,10 @@ class Generative(Game):
 
     def sheet(self, inputs: Any) -> Tensor:
         return self.paint(inputs)
+
+    def rehearse(self, generator: torch.Generator) -> None:
+        device = next(self.parameters()).device
+        self.paint(self.request(Wish(REHEARSAL), generator).map(lambda value: value.to(device)))
 
 
 class Translating(ABC):

@@ -20,7 +20,6 @@ from ganctl.losses.regularizers import Critique, Regularizer
 from ganctl.networks.augment import Augment
 from ganctl.networks.interfaces import Discriminator, Generator, StyleBased
 
-REHEARSAL = 64  # pictures a rehearsal makes at once
 COMFORTABLE = (8, 16)  # columns of a sheet
 
 
@@ -96,7 +95,7 @@ class LatentGame(Generative):
         terms = {"adversarial": passed}
         for auxiliary in self.auxiliaries:
             terms[type(auxiliary).__name__] = auxiliary.generator_term(features, label, noise)
-        creation = Creation(self.generator, noise, label, round.clock.images_seen, round.clock.rounds)
+        creation = Creation(self.generator, noise, label, round.clock.images_seen)
         due = [penalty for penalty in self.generator_penalties if penalty.due(round.clock.plays("generator"))]
         return Outcome(terms | {type(penalty).__name__: penalty(creation) for penalty in due})
 
@@ -145,8 +144,3 @@ class LatentGame(Generative):
 
     def paint(self, inputs: LatentInputs) -> Tensor:
         return self.growth.enlarge(paint(self.generator, inputs))
-
-    def rehearse(self, generator: torch.Generator) -> None:
-        device = next(self.generator.parameters()).device
-        inputs = self.request(Wish(REHEARSAL), generator)
-        self.paint(inputs.map(lambda value: value.to(device)))

@@ -1,6 +1,5 @@
 """Penalties on a generator, in its own turn."""
 
-from abc import abstractmethod
 from dataclasses import dataclass
 from math import ceil, sqrt
 
@@ -10,7 +9,7 @@ from torch import Tensor
 from ganctl.losses.regularizers import Penalty
 from ganctl.networks.interfaces import Generator, StyleBased
 from ganctl.precision import full_precision
-from ganctl.schedules import Schedule, value_at
+from ganctl.schedules import Schedule
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,6 @@ class Creation:
     noise: Tensor  # [B, noise_size]
     label: Tensor | None  # [B] class or [B, K] attributes
     images_seen: int
-    rounds: int
 
 
 class GeneratorPenalty(Penalty):
@@ -29,14 +27,6 @@ class GeneratorPenalty(Penalty):
 
     def accept(self, generator: Generator) -> None:
         """Raises ValueError where this generator has nothing to penalise."""
-
-    def forward(self, creation: Creation) -> Tensor:
-        """Scalar, weighted; call only when due."""
-        return value_at(self.weight, creation.images_seen) * self.every * self.penalty(creation)
-
-    @abstractmethod
-    def penalty(self, creation: Creation) -> Tensor:
-        """Scalar, unweighted."""
 
 
 class PathLength(GeneratorPenalty):

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -44,20 +45,20 @@ class Penalty(nn.Module, ABC):
         """Whether it counts in a turn that was played `plays` times before."""
         return plays % self.every == 0
 
+    def forward(self, seen: Any) -> Tensor:
+        """seen: a `Critique`, or for the generator a `Creation` -> scalar, weighted; call only when due."""
+        return value_at(self.weight, seen.images_seen) * self.every * self.penalty(seen)
+
+    @abstractmethod
+    def penalty(self, seen: Any) -> Tensor:
+        """Scalar, unweighted."""
+
 
 class Regularizer(Penalty):
     """A penalty on the discriminator, in its turn."""
 
     needs_gradient: bool = False  # of the scores with respect to `real` and `fake`; then the turn runs in fp32
     alone: bool = False  # means something only where the discriminator judges each picture alone: no batch norm
-
-    def forward(self, critique: Critique) -> Tensor:
-        """Scalar, weighted; call only when due."""
-        return value_at(self.weight, critique.images_seen) * self.every * self.penalty(critique)
-
-    @abstractmethod
-    def penalty(self, critique: Critique) -> Tensor:
-        """Scalar, unweighted."""
 
 
 def input_gradient(score: Tensor, image: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from ganctl.metrics.fidelity import Measured
 from ganctl.metrics.keys import ON_Y, RETURNED
 from ganctl.metrics.pairs import l1, psnr, ssim
 from ganctl.metrics.panel import Panel
-from ganctl.trained.loading import repeatable
+from ganctl.precision import repeatable
 
 
 class CodingPanel(Panel):

@@ -1,9 +1,8 @@
 """Under which conditions a score was taken: only scores of equal conditions may be ranked."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from importlib.metadata import version
-from typing import Any
 
 from ganctl.errors import UserError
 from ganctl.metrics.keys import LOWER_IS_BETTER
@@ -56,20 +55,13 @@ class Score:
     spread: float | None = None  # standard deviation over subsets or splits
 
     @property
+    def terms(self) -> tuple[str, Contract]:
+        """Its name and conditions: what two scores that compare have in common."""
+        return self.name, self.contract
+
+    @property
     def lower_is_better(self) -> bool:
         return self.key.partition("/")[0] in LOWER_IS_BETTER  # fd/a2b is an fd
-
-    def beats(self, other: "Score") -> bool:
-        """Whether this is the better one. Raises UserError where the two do not compare."""
-        demand_comparable(self, other)
-        return self.value < other.value if self.lower_is_better else self.value > other.value
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, stored: Mapping[str, Any]) -> "Score":
-        return cls(**{**stored, "contract": Contract(**stored["contract"])})
 
 
 def demand_comparable(first: Score, second: Score) -> None:

@@ -1,6 +1,5 @@
 """Which classes are drawn, how often, and whether a wished class is the one that comes."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -18,20 +17,6 @@ class Coverage:
     modes: int  # classes with at least one sample
     covered: int  # classes with at least a tenth of their real share
     kl: float  # reverse KL divergence, in nats
-
-    @property
-    def missing(self) -> list[int]:
-        """The classes that are not covered."""
-        pairs = zip(self.shares, self.expected, strict=True)
-        return [index for index, (share, real) in enumerate(pairs) if not is_covered(share, real)]
-
-    def describe_missing(self, names: Sequence[str] = ()) -> str:
-        """`missing: cat, dog`, or `all classes`."""
-        missing = [names[index] if names else str(index) for index in self.missing]
-        if not missing:
-            return "all classes"
-        shown = ", ".join(missing[:10]) + (f" and {len(missing) - 10} more" if len(missing) > 10 else "")
-        return f"missing: {shown}"
 
 
 def is_covered(share: float, real: float) -> bool:

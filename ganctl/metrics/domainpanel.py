@@ -19,7 +19,7 @@ from ganctl.metrics.keys import LEADING, NAMES, SETS
 from ganctl.metrics.routes import Route
 from ganctl.metrics.sheets import Batches, Sheet, sheet
 from ganctl.pictures import grid, to_bytes
-from ganctl.trained.loading import repeatable
+from ganctl.precision import repeatable
 
 BATCH, SHOWN = 16, 8  # pictures translated at once; on the sheet of each way
 DETAILED = 4  # ways whose distances are told one by one; of more, their means and who arrived
@@ -80,6 +80,10 @@ class DomainPanel:
             found = self.measure([self.made(game, route, shown) for route in self.routes])
         self.latest = grid(torch.cat(shown) / 127.5 - 1, SHOWN)
         return Evaluation(images_seen, self.scores(found), beside=MEANS)
+
+    def pictures(self, game: Game) -> Mapping[str, np.ndarray]:
+        """Sources scored last, with what became of them."""
+        return {} if self.latest is None else {"translated": self.latest}
 
     def made(self, game: Game, route: Route, shown: list[Tensor]) -> Batches:
         """What becomes of a route's sources, as bytes; the first ones go on the sheet, below their sources."""

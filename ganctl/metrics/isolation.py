@@ -9,17 +9,17 @@ import torch
 
 
 @contextmanager
-def isolated(seed: int = 0) -> Iterator[None]:
-    """Inside, the global generators start from `seed`; afterwards they are as they were before.
+def isolated() -> Iterator[None]:
+    """Inside, the global generators start from seed 0; afterwards they are as they were before.
 
     The metric libraries draw from them (torch-fidelity's loader, torchmetrics' subsets), which would change a training
     that goes on afterwards.
     """
     before = random.getstate(), np.random.get_state(), torch.get_rng_state(), _gpu_states()
     try:
-        random.seed(seed)
-        np.random.seed(seed % 2**32)
-        torch.manual_seed(seed)
+        random.seed(0)
+        np.random.seed(0)
+        torch.manual_seed(0)
         yield
     finally:
         random.setstate(before[0])

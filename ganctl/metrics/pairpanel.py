@@ -6,7 +6,6 @@ PSNR, SSIM, L1, LPIPS, and the distances of the two sets; beside them those of s
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -28,7 +27,7 @@ from ganctl.metrics.keys import NAMES, PAIRS, SETS
 from ganctl.metrics.pairs import Channel, l1, lacks, lpips, prepare_pair, psnr, ssim
 from ganctl.metrics.sheets import join
 from ganctl.pictures import grid, to_bytes
-from ganctl.trained.loading import repeatable
+from ganctl.precision import repeatable
 
 log = logging.getLogger("ganctl")
 BATCH, SEED = 16, 0
@@ -125,6 +124,10 @@ class PairPanel:
             found = self.score(self.made(game))
         return Evaluation(images_seen, self.scores(found), beside=self.means)
 
+    def pictures(self, game: Game) -> Mapping[str, np.ndarray]:
+        """Pairs scored last, with what was made of them."""
+        return {} if self.latest is None else {"pairs": self.latest}
+
     def made(self, game: Game) -> Iterator[Compared]:
         """The game's pictures beside those that they should be; the first ones go on the sheet."""
         assert isinstance(game, Translating)  # the panel was chosen for it
@@ -201,10 +204,3 @@ def sheet(rows: Sequence[Tensor]) -> np.ndarray:
     height, width = (max(row.shape[axis] for row in rows) for axis in (2, 3))
     same = [pad(row, (0, width - row.shape[3], 0, height - row.shape[2]), value=1.0) for row in rows]
     return grid(torch.cat(same) * 2 - 1, columns=3)
-
-
-def pair_name(name: str, settings: Mapping[str, Any]) -> str:
-    """The dataset's name, with the place of its pictures."""
-    node = settings["dataset"]
-    place = node.get("test") or node.get("root")
-    return f"{name} ({place})" if place else name

@@ -1,7 +1,6 @@
-"""A picture against the one that it should be: PSNR, SSIM and LPIPS, and what bicubic enlargement reaches."""
+"""A picture against the one that it should be: PSNR, SSIM, L1 and LPIPS."""
 
 import logging
-from dataclasses import dataclass
 from math import log10
 from pathlib import Path
 from typing import Literal
@@ -10,7 +9,6 @@ from urllib.error import URLError
 import torch
 from torch import Tensor
 
-from ganctl.data.resizing import bicubic
 from ganctl.errors import UserError
 from ganctl.metrics.isolation import isolated
 
@@ -22,15 +20,6 @@ SIDE_FOR_SSIM = 11  # the Gaussian window
 ALEXNET = "alexnet-owt-7be5be79.pth"
 MOST_PSNR = 10 * log10(12 * 255**2)  # dB: the error of rounding to 8 bits, 1/12 grey level squared
 LUMA = (65.481, 128.553, 24.966)  # BT.601, for R, G, B in [0, 1]
-
-
-@dataclass(frozen=True)
-class PairScore:
-    """Means over pictures."""
-
-    psnr: float  # dB
-    ssim: float
-    l1: float  # mean absolute difference in [0, 1]
 
 
 def luma(image: Tensor) -> Tensor:
@@ -50,25 +39,16 @@ def prepare_pair(image: Tensor, channel: Channel, border: int) -> Tensor:
     return image[:, :, border : height - border, border : width - border]
 
 
-def pair_score(output: Tensor, target: Tensor, channel: Channel = "rgb", border: int = 0) -> PairScore:
-    """output, target: [B, C, H, W] in [0, 1]. Super-resolution by x is judged on `y` with border x (Ledig et al. 2017).
-
-    PSNR and SSIM (Gaussian window of 11, sigma 1.5) are taken picture by picture and averaged, as the papers do.
-    Raises ValueError for pictures of different shapes, or smaller than the window.
-    """
-    if output.shape != target.shape:
-        raise ValueError(f"pairs: {tuple(output.shape)} against {tuple(target.shape)}; both must have one shape")
-    output, target = prepare_pair(output, channel, border), prepare_pair(target, channel, border)
-    return PairScore(psnr(output, target), ssim(output, target), l1(output, target))
-
-
 def l1(output: Tensor, target: Tensor) -> float:
-    """Mean absolute difference."""
+    """Mean absolute difference of pictures [B, C, H, W] in [0, 1]."""
     return float((output - target).abs().mean())
 
 
 def ssim(output: Tensor, target: Tensor) -> float:
-    """Mean structural similarity (Wang et al. 2004). Raises ValueError for pictures smaller than its window."""
+    """Mean structural similarity (Wang et al. 2004) of pictures [B, C, H, W] in [0, 1], window of 11, sigma 1.5.
+
+    Raises ValueError for pictures smaller than the window.
+    """
     from torchmetrics.functional.image import structural_similarity_index_measure
 
     if min(output.shape[2:]) < SIDE_FOR_SSIM:
@@ -77,7 +57,7 @@ def ssim(output: Tensor, target: Tensor) -> float:
 
 
 def psnr(output: Tensor, target: Tensor) -> float:
-    """Mean over pictures of 10 log10(1 / mean squared difference), in dB.
+    """Mean over pictures [B, C, H, W] in [0, 1] of 10 log10(1 / mean squared difference), in dB.
 
     Each counts 58.9 dB at most, which is what rounding to 8 bits costs: one pair of equal pictures (a grey one in a set
     to be coloured) would make the mean infinite.
@@ -131,11 +111,3 @@ def lpips(output: Tensor, target: Tensor, download: bool = False) -> float:
             return float(learned_perceptual_image_patch_similarity(first, second, net_type="alex", normalize=True))
     except (URLError, OSError) as error:
         raise UserError(f"download: {ALEXNET} cannot be reached ({error}); leave lpips out of metrics=") from None
-
-
-def bicubic_reference(target: Tensor, scale: int) -> tuple[Tensor, Tensor]:
-    """The target cut to a multiple of `scale`, and what remains of it after shrinking and enlarging by `scale`."""
-    height, width = (side - side % scale for side in target.shape[2:])
-    target = target[:, :, :height, :width]
-    small = bicubic(target, (height // scale, width // scale))
-    return target, bicubic(small, (height, width))

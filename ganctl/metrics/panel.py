@@ -161,6 +161,10 @@ class Panel:
             values = {**found.values, **self.measure_game(game)}
         return Evaluation(images_seen, self.scores(values), *self.histograms(found.coverage))
 
+    def pictures(self, game: Generative) -> Mapping[str, np.ndarray]:
+        """The nearest training pictures, where nearness to them is scored."""
+        return {"nearest": self.nearest_sheet(game)} if "memorisation" in self.metrics else {}
+
     def nearest_sheet(self, game: Generative, rows: int = 10, columns: int = 5) -> np.ndarray:
         """The samples that lie nearest to training pictures, each followed by those: [H, W, 3] uint8."""
         with isolated():

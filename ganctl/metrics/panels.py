@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 
 from ganctl.data.batch import Pairs
@@ -23,7 +24,7 @@ from ganctl.metrics.extractors import Extractor
 from ganctl.metrics.fidelity import enough, fewest
 from ganctl.metrics.keys import CLASSES, FEATURES, GROUPS, METRICS, PIXELS, QUICK, ExtractorName, demand
 from ganctl.metrics.offer import offer
-from ganctl.metrics.pairpanel import PairPanel, pair_name
+from ganctl.metrics.pairpanel import PairPanel
 from ganctl.metrics.panel import Panel
 from ganctl.metrics.pointpanel import PointPanel
 from ganctl.metrics.points import COUNT
@@ -45,6 +46,9 @@ class Judge(Protocol):
 
     def evaluate(self, game: Any, images_seen: int) -> Evaluation:
         """The game must be in eval mode. Raises NotFinite where samples are not finite."""
+
+    def pictures(self, game: Any) -> Mapping[str, np.ndarray]:
+        """Name -> [H, W, 3] uint8: what explains the scores of this game, which was evaluated last."""
 
 
 @dataclass(frozen=True)
@@ -99,9 +103,10 @@ def panel_of(
     if wanted.metrics is not None:
         offered.demand(wanted.metrics)
     if not isinstance(game, Generative):
+        name = with_place(name, settings)
         if issubclass(game.batches, Pairs):
-            return pair_panel(settings, dataset, table, name, wanted, device)
-        return domain_panel(dataset, table, game, pair_name(name, settings), wanted, device)
+            return pair_panel(dataset, table, name, wanted, device)
+        return domain_panel(dataset, table, game, name, wanted, device)
     if isinstance(dataset, Points):
         count = wanted.count or COUNT
         return PointPanel(dataset, name, count=count, seed=wanted.seed, device=device, averaged=wanted.averaged)
@@ -111,14 +116,12 @@ def panel_of(
     return picture_panel(Reals(name, split, dataset.describe(), table), dataset, wanted, device, kind)
 
 
-def pair_panel(
-    settings: Mapping[str, Any], dataset: Dataset, table: Table, name: str, wanted: Wanted, device: torch.device
-) -> PairPanel:
+def pair_panel(dataset: Dataset, table: Table, name: str, wanted: Wanted, device: torch.device) -> PairPanel:
     """Which of the metrics on pairs, and who looks at the set of pictures as a whole."""
     channels = dataset.describe().shape[0]
     return PairPanel(
         table,
-        pair_name(name, settings),
+        name,
         wanted.metrics,
         extractor=choose(
             wanted.extractor, channels=channels, weights=wanted.weights, download=wanted.download, device=device
@@ -225,3 +228,9 @@ def name_of(settings: Mapping[str, Any]) -> str:
     shape = "x".join(map(str, settings["description"]["shape"]))
     place = Path(str(node["root"])).name if chosen == "folder" and node.get("root") else ""
     return " ".join(part for part in (chosen, place, shape) if part)
+
+
+def with_place(name: str, settings: Mapping[str, Any]) -> str:
+    """A dataset's name with the place of its pictures."""
+    place = settings["dataset"].get("test") or settings["dataset"].get("root")
+    return f"{name} ({place})" if place else name

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ganctl.data.points import Points
 from ganctl.errors import NotFinite, UserError
-from ganctl.games.game import Generative
+from ganctl.games.game import Game, Generative
 from ganctl.metrics.contract import Contract, Score, library_versions
 from ganctl.metrics.evaluation import Evaluation
 from ganctl.metrics.extractors import fingerprint
@@ -73,7 +73,7 @@ class PointPanel:
         """Draw and score. Random states are left as they were. Raises NotFinite where a point is not a number."""
         with isolated():
             inputs, _ = request(game, self.count, self.labels(), self.seed)
-            points = painted(game, inputs.map(lambda value: value.to(self.device)), self.device).flatten(1).cpu()  # type: ignore[attr-defined]
+            points = painted(game, inputs, self.device).flatten(1).cpu()
         if bad := count_bad(points):
             raise NotFinite(f"{bad:,} of {self.count:,} samples are not finite; nothing was scored")
         found = self.score(points)
@@ -82,6 +82,10 @@ class PointPanel:
         good = max(sum(found.counts), 1)
         histogram = {name: count / good for name, count in zip(names, found.counts, strict=True)}
         return Evaluation(images_seen, self.scores(found), histogram, dict.fromkeys(names, 1 / len(names)))
+
+    def pictures(self, game: Game) -> Mapping[str, np.ndarray]:
+        """A plot of what was scored last."""
+        return {} if self.latest is None else {"points": self.latest}
 
     def labels(self) -> Tensor:
         """All modes in turn, for generators that take a label."""

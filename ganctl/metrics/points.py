@@ -18,7 +18,6 @@ class PointScore:
     """What the protocol reports of one run."""
 
     modes: int  # centres with at least one high-quality point
-    total: int  # centres
     high_quality: float  # share of the points within 3 standard deviations of a centre
     kl: float  # reverse KL divergence of the high-quality points over the centres, against an even spread, in nats
     counts: tuple[int, ...]  # high-quality points, one a centre
@@ -33,7 +32,6 @@ def score_points(points: Tensor, centres: Tensor, deviation: float) -> PointScor
     even = torch.full((total,), 1 / total, dtype=torch.float64)
     return PointScore(
         modes=int((counts > 0).sum()),
-        total=total,
         high_quality=len(good) / len(points),
         kl=reverse_kl(histogram(good, total), even) if len(good) else float("inf"),
         counts=tuple(counts.tolist()),

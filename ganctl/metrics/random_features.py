@@ -11,11 +11,11 @@ SEED = 2020  # any fixed number: every user draws the same weights
 SIDE = 32  # pictures are brought to SIDE x SIDE first
 
 
-def shrink(pixels: Tensor, side: int = SIDE) -> Tensor:
-    """[B, C, H, W] uint8 -> [B, C, side, side] float in [0, 255], bilinear and antialiased, rounded to bytes."""
+def shrink(pixels: Tensor) -> Tensor:
+    """[B, C, H, W] uint8 -> [B, C, SIDE, SIDE] float in [0, 255], bilinear and antialiased, rounded to bytes."""
     image = pixels.float()
-    if image.shape[2:] != (side, side):
-        image = F.interpolate(image, (side, side), mode="bilinear", antialias=True)
+    if image.shape[2:] != (SIDE, SIDE):
+        image = F.interpolate(image, (SIDE, SIDE), mode="bilinear", antialias=True)
     return image.round().clamp(0, 255)
 
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ganctl.data.batch import Captioned
+from ganctl.data.batch import Captioned, Tensors
 from ganctl.errors import NotFinite
 from ganctl.games.game import Generative, Wish
 from ganctl.metrics.extractors import Extractor, Features, finite
 from ganctl.metrics.isolation import isolated
 from ganctl.metrics.random_features import SIDE, shrink
 from ganctl.pictures import to_bytes
-from ganctl.trained.loading import repeatable
+from ganctl.precision import repeatable
 
 BATCH = 250  # samples drawn at once
 Batches = Iterable[tuple[Tensor, Tensor | None]]
@@ -69,7 +69,7 @@ def thumbnail(pixels: Tensor) -> Tensor:
 
 def request(
     game: Generative, count: int, label: Tensor | None, seed: int, texts: Sequence[str] | None = None
-) -> tuple[object, Tensor | None]:
+) -> tuple[Tensors, Tensor | None]:
     """Inputs of `count` pictures with these labels, or captions that say so; without where the game takes none."""
     if texts is not None and issubclass(game.batches, Captioned):
         return game.request(Wish(count, text=texts), torch.Generator().manual_seed(seed)), label
@@ -88,13 +88,12 @@ def drawn(
     seed: int,
     device: torch.device,
     texts: Sequence[str] | None = None,
-    batch_size: int = BATCH,
 ) -> Iterator[tuple[Tensor, Tensor | None]]:
     """Samples as bytes with the labels wished for. Raises NotFinite at the end, with the number of bad ones."""
     inputs, wished = request(game, count, label, seed, texts)
     done = bad = 0
-    for piece in inputs.split(batch_size):  # type: ignore[attr-defined]
-        images = painted(game, piece.map(lambda value: value.to(device)), device)
+    for piece in inputs.split(BATCH):
+        images = painted(game, piece, device)
         bad += count_bad(images)
         if not bad:
             yield to_bytes(images), None if wished is None else wished[done : done + len(images)]
@@ -103,10 +102,10 @@ def drawn(
         raise NotFinite(f"{bad:,} of {count:,} samples are not finite; nothing was scored")
 
 
-def painted(game: Generative, inputs: object, device: torch.device) -> Tensor:
-    """Pictures of the game as it stands, in full precision, without a graph."""
+def painted(game: Generative, inputs: Tensors, device: torch.device) -> Tensor:
+    """Pictures of the game as it stands, of inputs brought to its device; in full precision, without a graph."""
     with torch.no_grad(), repeatable(), torch.autocast(device.type, enabled=False):
-        return game.paint(inputs)  # type: ignore[arg-type]
+        return game.paint(inputs.map(lambda value: value.to(device)))
 
 
 def count_bad(images: Tensor) -> int:

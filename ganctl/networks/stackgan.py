@@ -75,8 +75,9 @@ def spread(vector: Tensor, image: Tensor) -> Tensor:
     return torch.cat((image, planes), 1)
 
 
-def halved(sizes: Sequence[Size], times: int) -> Sequence[Size]:
-    """The sizes from the one halved `times` times on. Raises ValueError where none is left below that one."""
+def stage_sizes(shape: Shape, times: int) -> Sequence[Size]:
+    """Sizes of stage one's picture, halved `times` times, largest first. Raises ValueError where no smaller one is."""
+    sizes = halvings(shape[1], shape[2])
     if times < 0 or len(sizes) - times < 2:
         most = len(sizes) - 2
         full = "x".join(map(str, sizes[0]))
@@ -122,11 +123,6 @@ class StackGANGenerator(CaptionPainter):
 
     def stages(self) -> list[tuple[int, ...]]:
         return [*((channels, *size) for channels, size in zip(self.channels, self.sizes, strict=True)), self.shape]
-
-
-def stage_sizes(shape: Shape, times: int) -> Sequence[Size]:
-    """Sizes of stage one's picture, largest first."""
-    return halved(halvings(shape[1], shape[2]), times)
 
 
 class StackGANRefiner(CaptionPainter):

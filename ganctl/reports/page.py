@@ -121,7 +121,7 @@ def score_series(record: Record, column: Column) -> tuple[list[float], list[floa
     pairs = [
         (float(each.images_seen), score.value)
         for each in filter(while_training, record.evaluations)
-        if (score := each.score(column.key)) and (score.name, score.contract) == column.terms
+        if (score := each.score(column.key)) and score.terms == column.terms
     ]
     return [seen for seen, _ in pairs], [value for _, value in pairs]
 

@@ -73,10 +73,10 @@ def newest_sheet(record: Record) -> Picture | None:
     return from_file(sheets[-1], 2 * FRAME_WIDTH) if sheets else None
 
 
-def film(record: Record, count: int = FRAMES) -> list[Picture]:
+def film(record: Record) -> list[Picture]:
     """Sheets of fixed inputs over the training, the first and the last among them; points as scatter plots."""
     sheets = sheets_of(record.run.folder / "scatter") or sheets_of(record.run.samples)
-    return [from_file(path, FRAME_WIDTH, quarter=path.parent == record.run.samples) for path in spread(sheets, count)]
+    return [from_file(path, FRAME_WIDTH, quarter=path.parent == record.run.samples) for path in spread(sheets, FRAMES)]
 
 
 def nearest(record: Record) -> Picture | None:

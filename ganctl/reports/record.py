@@ -1,33 +1,21 @@
 """All that a run's folder tells of it, read without touching it, also while it is still training."""
 
-import csv
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
+from ganctl.doctor import history
+from ganctl.doctor.history import Diagnosis
+from ganctl.doctor.rules import Verdict
 from ganctl.errors import GanctlError, UserError
 from ganctl.metrics.evaluation import FILE, Evaluation, read
 from ganctl.metrics.panels import name_of
-from ganctl.runs.figures import number
+from ganctl.runs.figures import number, rows_of
 from ganctl.runs.store import Run, Status, available, outputs_root, read_config, read_result, read_status
 
-DIAGNOSES = "diagnosis.jsonl"
 NEEDED = ("model", "dataset", "description", "seed")
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """The doctor's last word."""
-
-    name: str
-    level: str  # green, yellow, red
-    words: str = ""
-    override: str = ""  # the one thing to change
-    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -39,7 +27,7 @@ class Record:
     status: Status
     result: Mapping[str, Any]
     evaluations: Sequence[Evaluation]  # oldest first
-    verdict: Verdict | None
+    diagnosis: Diagnosis | None  # the doctor's last
 
     @property
     def name(self) -> str:
@@ -96,25 +84,28 @@ class Record:
 
         try:
             with weightless():
-                game = game_of({**self.config, "plugins": []})
+                return game_of({**self.config, "plugins": []}).parameter_counts()
         except (GanctlError, ValueError, KeyError):
             return {}
-        counts = {name: sum(each.numel() for each in part.parameters()) for name, part in game.named_children()}
-        return {name: count for name, count in counts.items() if count}
 
     @cached_property
     def curves(self) -> Mapping[str, tuple[list[float], list[float]]]:
         """Name -> images seen and values, of everything in metrics.csv."""
         found: dict[str, tuple[list[float], list[float]]] = {}
         for row in rows_of(self.run.metrics_file):
-            seen = number(row.pop("images_seen", "") or "")
+            seen = number(row.pop("images_seen", ""))
             row.pop("rounds", None)
             for name, text in row.items():
-                value = number(text or "")
+                value = number(text)
                 if seen is not None and value is not None:
                     found.setdefault(name, ([], []))[0].append(seen)
                     found[name][1].append(value)
         return found
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The doctor's last word."""
+        return None if self.diagnosis is None else self.diagnosis.verdict
 
     @property
     def checkpoints(self) -> list[str]:
@@ -133,29 +124,6 @@ def record(run: Run) -> Record:
     missing = [name for name in NEEDED if name not in config]
     if missing:
         raise UserError(f"{run.config_file}: holds no {missing[0]}; it was not written by ganctl train")
-    verdict = last_verdict(run.folder / DIAGNOSES)
-    return Record(run, config, read_status(run), read_result(run), read(run.folder / FILE), verdict)
-
-
-def last_verdict(path: Path) -> Verdict | None:
-    """The last whole line of diagnosis.jsonl, or None."""
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
-    for line in reversed(lines):
-        try:
-            told = json.loads(line)
-            advice = told.get("advice") or {}
-            words = str(told.get("words") or "")
-            override, why = str(advice.get("override") or ""), str(advice.get("words") or "")
-            return Verdict(str(told["verdict"]), str(told["level"]), words, override, why)
-        except (ValueError, KeyError, AttributeError):
-            continue
-    return None
-
-
-def rows_of(path: Path) -> list[dict[str, str]]:
-    """The lines of a CSV; none where it cannot be read."""
-    try:
-        with path.open(newline="", encoding="utf-8") as text:
-            return list(csv.DictReader(text))
-    except (OSError, csv.Error, UnicodeDecodeError):
-        return []
+    checks = history.read(run.folder / history.FILE)
+    last = checks[-1] if checks else None
+    return Record(run, config, read_status(run), read_result(run), read(run.folder / FILE), last)

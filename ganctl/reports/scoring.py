@@ -49,11 +49,6 @@ class Column:
         return ranked(medians)
 
 
-def terms_of(score: Score) -> Terms:
-    """The name and conditions of a score."""
-    return score.name, score.contract
-
-
 def columns(records: Sequence[Record], chosen: Chosen = lambda _: True) -> list[Column]:
     """A column a key; of several conditions, those that most runs share, and of these the ones with most samples."""
     return [column for key in NAMES if (column := column_of(key, records, chosen))]
@@ -74,7 +69,7 @@ def last_by_terms(record: Record, key: str, chosen: Chosen) -> dict[Terms, Score
     found = {}
     for evaluation in filter(chosen, record.evaluations):
         if score := evaluation.score(key):
-            found[terms_of(score)] = score
+            found[score.terms] = score
     return found
 
 

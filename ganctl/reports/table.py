@@ -5,8 +5,9 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ganctl.doctor.rules import Verdict
 from ganctl.reports.groups import Group, Spread
-from ganctl.reports.record import Record, Verdict
+from ganctl.reports.record import Record
 from ganctl.reports.scoring import Column, columns
 
 LEVELS = ("red", "yellow", "green")  # the worst first

@@ -16,8 +16,6 @@ from ganctl.runs.content import Copier, already_compact, fingerprint, num_bytes,
 from ganctl.runs.folder import Run, numbered, previous_of
 from ganctl.runs.store import demand_checkpoint
 
-__all__ = ["FORMAT", "KIND", "NewerFormat", "Restored", "fingerprint", "load", "load_newest_good", "save"]
-
 KIND = "ganctl checkpoint"
 FORMAT = 1  # raised when an older ganctl could not use the content
 FINGERPRINT = "fingerprint"  # of all other entries
@@ -55,8 +53,8 @@ def save(path: Path, content: dict[str, Any]) -> None:
         raise not_written(path, num_bytes(ready), error) from error
 
 
-def load(path: Path, device: str | torch.device = "cpu") -> dict[str, Any]:
-    """Read a checkpoint, without its fingerprint, with its tensors on `device`. Runs no code from the file.
+def load(path: Path) -> dict[str, Any]:
+    """Read a checkpoint, without its fingerprint, with its tensors on the CPU. Runs no code from the file.
 
     Raises UserError in words for a file that is missing, empty, truncated, damaged, foreign, or holds pickled code,
     and NewerFormat for one that a later ganctl wrote.
@@ -68,15 +66,13 @@ def load(path: Path, device: str | torch.device = "cpu") -> dict[str, Any]:
     try:
         with open(path, "rb") as file:  # once: a file replaced meanwhile is not half old, half new
             check_whole(file)
-            content = checked(unpickled(file))
+            return checked(unpickled(file))
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror or error}{rescue(path)}") from error
     except Refusal as refusal:
         raise UserError(f"{path}: {printable(str(refusal))}{rescue(path)}") from refusal
     except NewerFormat as newer:
         raise NewerFormat(f"{path}: {printable(str(newer))}") from None
-    # Moved only now: a device that is missing or full is no fault of the file.
-    return dict(Copier(lambda tensor: tensor.to(device)).copy(content))
 
 
 def rescue(path: Path) -> str:
@@ -157,7 +153,7 @@ def checked(content: Any) -> dict[str, Any]:
     return found
 
 
-def load_newest_good(run: Run, device: str | torch.device = "cpu") -> Restored:
+def load_newest_good(run: Run) -> Restored:
     """The newest checkpoint of a run that can be read: last.ckpt, else its previous or a numbered one.
 
     Raises UserError where there is none or, naming each file, where none can be read, and NewerFormat.
@@ -165,24 +161,22 @@ def load_newest_good(run: Run, device: str | torch.device = "cpu") -> Restored:
     demand_checkpoint(run)
     last = run.checkpoints / "last.ckpt"
     notices: list[str] = []
-    newest = first_good([last], device, notices)
+    newest = first_good([last], notices)
     if newest is not None:
         return Restored(*newest, notices=())
     older = ([previous_of(last)], reversed(numbered(run).values()))
-    found = [good for paths in older if (good := first_good(paths, device, notices)) is not None]
+    found = [good for paths in older if (good := first_good(paths, notices)) is not None]
     if not found:
         raise UserError(f"{run.folder}: no checkpoint of this run can be read", *notices)
     content, path = max(found, key=lambda good: images_seen(good[0]))
     return Restored(content, path, (*notices, f"continuing from {path} ({images_seen(content):,} images seen)"))
 
 
-def first_good(
-    paths: Iterable[Path], device: str | torch.device, notices: list[str]
-) -> tuple[dict[str, Any], Path] | None:
+def first_good(paths: Iterable[Path], notices: list[str]) -> tuple[dict[str, Any], Path] | None:
     """The first that loads; why others did not is added to `notices`."""
     for path in paths:
         try:
-            return load(path, device), path
+            return load(path), path
         except NewerFormat:
             raise
         except UserError as error:

@@ -20,7 +20,8 @@ MOST_TOLD = 4  # scores in a narrow place
 
 def last_figures(run: Run, name: str = "") -> dict[str, float]:
     """Name -> value: the last losses, and the scores of `last_scores` by their keys. Nothing where there is nothing."""
-    losses = {name: number(text) for name, text in last_row(run.metrics_file).items() if name not in PLACES}
+    last = next(reversed(rows_of(run.metrics_file)), {})
+    losses = {name: number(text) for name, text in last.items() if name not in PLACES}
     found = {name: value for name, value in losses.items() if value is not None}
     return found | {key: score.value for key, score in last_scores(run, name).items()}
 
@@ -46,16 +47,13 @@ def telling(figures: Mapping[str, float], first: str = "") -> dict[str, float]:
     return {name: value for name, value in losses.items() if name.rpartition("/")[2] not in WATCHED}
 
 
-def last_row(file: Path) -> dict[str, str]:
-    """The last line of a CSV under its header."""
-    last: dict[str, str] = {}
+def rows_of(file: Path) -> list[dict[str, str]]:
+    """The lines of a CSV under its header, without what is empty; none where it cannot be read."""
     try:
-        with file.open(newline="", encoding="utf-8") as text:
-            for row in csv.DictReader(text):
-                last = row
+        with file.open(newline="", encoding="utf-8") as lines:
+            return [{name: text for name, text in row.items() if name and text} for row in csv.DictReader(lines)]
     except (OSError, csv.Error, UnicodeDecodeError):
-        return {}
-    return {name: text for name, text in last.items() if name and text}
+        return []
 
 
 def number(text: str) -> float | None:

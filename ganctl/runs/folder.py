@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ganctl.config.schema import quantity
 from ganctl.errors import UserError
+from ganctl.quantities import quantity
 from ganctl.runs.atomic import remove_leftovers, write_text
 from ganctl.runs.lock import Held, hold, holder
 

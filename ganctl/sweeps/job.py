@@ -12,10 +12,9 @@ from ganctl.errors import TERMINATED
 from ganctl.runs.figures import TELLING
 from ganctl.sweeps.plan import Plan, title
 from ganctl.sweeps.process import ignore_ctrl_c
-from ganctl.sweeps.run import Abandoned, Gpu, Settings, made, name_of, outcome, played, reported, watched
+from ganctl.sweeps.run import Gpu, Settings, made, name_of, outcome, played, reported, watched
 from ganctl.sweeps.table import Row, add_row
 
-__all__ = ["RUN", "TRIAL", "Abandoned", "play_one"]
 TRIAL = "trial"  # the key by which a search tells its jobs which trial to play
 RUN = "run"  # and a sweep which run, by its number
 

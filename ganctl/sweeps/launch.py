@@ -11,15 +11,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import quote
 from types import FrameType
-from typing import Any
+from typing import Any, TypeVar
 
 import hydra
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf.errors import OmegaConfBaseException
 
 from ganctl.config import confdir, conftree
-from ganctl.config.composition import composition_error, hydra_session
-from ganctl.config.preparation import combinations, compose, prepare, register
+from ganctl.config.composition import VERSION_BASE, combinations, composition_error, hydra_session, register
+from ganctl.config.preparation import compose, prepare
 from ganctl.errors import FAILED, INTERRUPTED, OK, TERMINATED, UserError
 from ganctl.nearest import hint
 from ganctl.runs import store
@@ -36,6 +36,8 @@ QUIET = (
     "hydra/job_logging=none",
     "hydra/hydra_logging=none",
 )
+A = TypeVar("A")
+T = TypeVar("T")
 EXIT_CODES = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED}
 
 
@@ -175,8 +177,7 @@ def forced(word: str, config_dirs: Sequence[str]) -> str:
 def launch(plan: Plan, overrides: Sequence[str]) -> int:
     """Hand the sweep to Hydra; returns the exit code of a signal that stopped it, or OK."""
     register(plan.config_dirs)
-    newer = tuple(int(part) for part in hydra.__version__.split(".")[:2]) >= (1, 4)  # deprecates version_base
-    start = hydra.main(str(confdir.conf_dir()), "train", **({} if newer else {"version_base": "1.3"}))(play_one)
+    start = hydra.main(str(confdir.conf_dir()), "train", **VERSION_BASE)(play_one)
     words = ["--multirun", f"hydra.sweep.dir='{plan.folder}'", *QUIET, *overrides]
     with handed_on(plan), as_typed(words):
         try:

@@ -1,14 +1,13 @@
 """Watches one trial of a search from outside and ends it early: when the doctor sees red, or others do better."""
 
-import json
 import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ganctl.doctor import history
 from ganctl.metrics.evaluation import FILE, read
 
-DIAGNOSES = "diagnosis.jsonl"
 RED_IN_A_ROW = 2  # checks, before a run counts as sick
 
 
@@ -29,17 +28,11 @@ class Referee:
 
     def sick(self) -> str:
         """The doctor's verdict, if the last checks were red."""
-        if not self.grown(DIAGNOSES):
+        if not self.grown(history.FILE):
             return ""
-        levels = []
-        for line in (self.folder / DIAGNOSES).read_text(encoding="utf-8", errors="replace").splitlines():
-            try:
-                levels.append((json.loads(line)["level"], json.loads(line)["verdict"]))
-            except (ValueError, KeyError, TypeError):
-                continue
-        last = levels[-RED_IN_A_ROW:]
-        red = len(last) == RED_IN_A_ROW and all(level == "red" for level, _ in last)
-        return f"stopped early: the doctor says {last[-1][1]}" if red else ""
+        last = [each.verdict for each in history.read(self.folder / history.FILE)[-RED_IN_A_ROW:]]
+        red = len(last) == RED_IN_A_ROW and all(verdict.level == "red" for verdict in last)
+        return f"stopped early: the doctor says {last[-1].name}" if red else ""
 
     def worse(self) -> str:
         """Words, if the score lies behind the median of the other trials at the same length."""

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ganctl.config.schema import quantity
 from ganctl.errors import INTERRUPTED, NOT_FINITE, OK, TERMINATED, GanctlError
 from ganctl.metrics.keys import DOCTOR
 from ganctl.runs import store
@@ -99,8 +98,7 @@ def made(folder: Path, settings: Settings) -> Run:
     place = shown(folder)
     if not (run := Run(place)).exists():
         shutil.rmtree(place, ignore_errors=True)  # half made, by a sweep that was killed
-        images = quantity(settings["images"])
-        run = store.create(place.parent, place.name, dict(settings), settings["choices"], images)
+        run = store.create(place.parent, place.name, dict(settings), settings["choices"], settings["images"])
     return run
 
 
@@ -134,6 +132,6 @@ def wait_for_predecessor(run: Run, signals: Callable[[], Sequence[int]]) -> None
 def stopped_by_doctor(run: Run) -> str:
     """The verdict for which a run was ended before its length was reached, or nothing."""
     settings, result = store.read_config(run), store.read_result(run)
-    short = result.get("images_seen", 0) < quantity(settings["images"])
+    short = result.get("images_seen", 0) < settings["images"]
     watched = settings["early_stop"] == DOCTOR and settings.get("minutes") is None
     return str(result.get("verdict")) if watched and short else ""

@@ -6,10 +6,10 @@ from shlex import quote
 
 from ganctl.config import confdir
 from ganctl.config.preparation import compose, prepare
-from ganctl.config.schema import quantity
 from ganctl.errors import FAILED, OK, UserError
 from ganctl.metrics.keys import LOWER_IS_BETTER, NAMES
 from ganctl.nearest import hint, told
+from ganctl.quantities import quantity
 from ganctl.sweeps.checking import demand_data, each_checked
 from ganctl.sweeps.job import TRIAL
 from ganctl.sweeps.launch import (

@@ -1,11 +1,11 @@
 """Optuna's side of a search: one study in a journal file, which every process of the search opens."""
 
-import fcntl
-import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
 
 from ganctl.errors import UserError
 
@@ -17,20 +17,9 @@ FOLDER = "folder"  # a trial's attribute: where its run lies
 WARM = 5  # trials that are played to their end before any is compared with the others
 
 
-class KernelLock:
+def lock_of(folder: Path) -> FileLock:
     """Lets one process at a time write to the journal. Optuna's own locks outlive a process that was killed."""
-
-    def __init__(self, path: Path) -> None:
-        self.path, self.descriptor = path, -1
-
-    def acquire(self) -> bool:
-        """Wait for the lock, which the kernel frees when its holder dies."""
-        self.descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        fcntl.flock(self.descriptor, fcntl.LOCK_EX)
-        return True
-
-    def release(self) -> None:
-        os.close(self.descriptor)
+    return FileLock(folder / f"{FILE}.lock")
 
 
 def demand_optuna() -> None:
@@ -55,7 +44,7 @@ def study_of(folder: Path, lower_is_better: bool, seed: int) -> "Study":
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of parts that Optuna calls experimental
-        lock: Any = KernelLock(folder / f"{FILE}.lock")
+        lock: Any = lock_of(folder)  # has what Optuna asks of a lock
         storage = JournalStorage(JournalFileBackend(str(folder / FILE), lock))
         sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=WARM, constant_liar=True)
     return optuna.create_study(
@@ -70,15 +59,10 @@ def study_of(folder: Path, lower_is_better: bool, seed: int) -> "Study":
 
 def mend(folder: Path) -> None:
     """Drop the line that a killed process left half written in the journal; Optuna could not read on behind it."""
-    path, lock = folder / FILE, KernelLock(folder / f"{FILE}.lock")
-    lock.acquire()
-    try:
-        with path.open("ab+") as file:
-            file.seek(0)
-            whole = file.read().rfind(b"\n") + 1
-            file.truncate(whole)
-    finally:
-        lock.release()
+    with lock_of(folder), (folder / FILE).open("ab+") as file:
+        file.seek(0)
+        whole = file.read().rfind(b"\n") + 1
+        file.truncate(whole)
 
 
 def unfinished(study: "Study") -> list[int]:

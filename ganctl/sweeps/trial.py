@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganctl.config.preparation import compose, prepare
-from ganctl.config.schema import quantity
 from ganctl.sweeps.plan import Plan, title
 from ganctl.sweeps.referee import Referee
 from ganctl.sweeps.run import Gpu, made, name_of, outcome, played, reported
@@ -51,8 +50,7 @@ def trial_outcome(plan: Plan, row: Row, trial: "Trial", asked: Sequence[str], al
         if FOLDER not in trial.user_attrs:  # written down first: the folder must be found again after a kill
             trial.set_user_attr(FOLDER, str((plan.place / name_of(plan, row)).absolute()))
         run = made(plan.place / Path(trial.user_attrs[FOLDER]).name, wanted)
-        every = quantity(wanted["evaluate_every"])
-        referee = Referee(trial, run.folder, search.score, every, plan.signals)
+        referee = Referee(trial, run.folder, search.score, wanted["evaluate_every"], plan.signals)
         ended = played(row, run, gpu, alone, referee.signals)
         return replace(ended, status=EARLY, reason=referee.reason) if referee.reason and not plan.signals() else ended
 

@@ -10,13 +10,8 @@ import numpy as np
 from ganctl.building.build import build
 from ganctl.data.dataset import Dataset
 from ganctl.errors import GanctlError, UserError
-from ganctl.games.game import Generative
-from ganctl.metrics.domainpanel import DomainPanel
 from ganctl.metrics.evaluation import FILE, Evaluation, append
-from ganctl.metrics.pairpanel import PairPanel
-from ganctl.metrics.panel import Panel
 from ganctl.metrics.panels import Judge, Wanted, panel_of
-from ganctl.metrics.pointpanel import PointPanel
 from ganctl.pictures import save_picture
 from ganctl.runs.store import run_around
 from ganctl.trained.loading import Loaded, load_game
@@ -66,7 +61,7 @@ def evaluate(
     loaded = load_game(run, ckpt, ema=wanted.averaged, device=device, plugins=plugins)
     judge = judge_of(loaded, wanted, plugins)
     found = replace(judge.evaluate(loaded.game, loaded.images_seen), checkpoint=loaded.path.name)
-    return Evaluated(found, loaded.path, pictures_of(judge, loaded, wanted))
+    return Evaluated(found, loaded.path, judge.pictures(loaded.game))
 
 
 def judge_of(loaded: Loaded, wanted: Wanted, plugins: Sequence[str] = ()) -> Judge:
@@ -85,16 +80,3 @@ def tested_on(node: Mapping[str, Any], test: str | None) -> Mapping[str, Any]:
         kind = str(node["_target_"]).rpartition(".")[2]
         raise UserError(f"test: {test}; a run on {kind} is scored on its own data; leave test out")
     return {**node, "test": test}
-
-
-def pictures_of(judge: Judge, loaded: Loaded, wanted: Wanted) -> dict[str, np.ndarray]:
-    """What explains the scores: a plot of points, pairs with what was made of them, or samples' nearest pictures."""
-    if isinstance(judge, PointPanel) and judge.latest is not None:
-        return {"points": judge.latest}
-    if isinstance(judge, PairPanel) and judge.latest is not None:
-        return {"pairs": judge.latest}
-    if isinstance(judge, DomainPanel) and judge.latest is not None:
-        return {"translated": judge.latest}
-    if isinstance(judge, Panel) and "memorisation" in judge.metrics and isinstance(loaded.game, Generative):
-        return {"nearest": judge.nearest_sheet(loaded.game)}
-    return {}

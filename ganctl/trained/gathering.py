@@ -10,6 +10,7 @@ from ganctl.building.build import build
 from ganctl.data.album import album
 from ganctl.data.dataset import Dataset, TensorTable
 from ganctl.data.folder import Folder, judge
+from ganctl.data.roots import instead_of_root
 from ganctl.data.selection import Selection
 from ganctl.errors import UserError
 from ganctl.metrics.reals import Reals
@@ -53,10 +54,8 @@ def gathered(pictures: str, config: Mapping[str, Any], device: torch.device, plu
     """`pictures`: a folder, a zip, or `dataset`. config: the run's own. Raises UserError."""
     if pictures == OWN:
         return own_tests(config, device, plugins)
-    try:
+    with instead_of_root("in"):
         return of_folder(pictures, config, device)
-    except UserError as error:
-        raise UserError(*(mistake.replace("dataset.root", "in") for mistake in error.mistakes)) from error
 
 
 def own_tests(config: Mapping[str, Any], device: torch.device, plugins: Sequence[str]) -> Pile:

@@ -1,7 +1,6 @@
 """A trained game from a checkpoint: without training data, without any flag of the training, without Lightning."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import torch
 
 from ganctl.building.build import build
 from ganctl.devices import place
+from ganctl.ema import averaged
 from ganctl.errors import UserError
 from ganctl.games.game import Game
 from ganctl.runs import checkpoint
@@ -25,6 +25,16 @@ class Loaded:
     path: Path  # the checkpoint
     images_seen: int
     device: torch.device
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the classes or attributes, where the run's dataset has any."""
+        return tuple(self.config["description"].get("names") or ())
+
+    @property
+    def classes(self) -> int:
+        """Classes or attributes that can be asked for; 0 where there are no labels."""
+        return int(self.config["description"].get("classes") or 0)
 
 
 def load_game(
@@ -64,18 +74,7 @@ def fill(game: Game, content: Mapping[str, Any], path: Path, ema: bool) -> None:
     try:
         game.load_state_dict(content["game"])
         for name in game.averaged() if ema else ():
-            head = f"copies.{name}."
-            averaged = {
-                key.removeprefix(head): value for key, value in content["average"].items() if key.startswith(head)
-            }
-            getattr(game, name).load_state_dict(averaged)
+            getattr(game, name).load_state_dict(averaged(content["average"], name))
     except (RuntimeError, KeyError) as error:
         first = str(error).splitlines()[0]
         raise UserError(f"{path}: its weights do not fit the game its own config describes ({first})") from error
-
-
-@contextmanager
-def repeatable() -> Iterator[None]:
-    """Full fp32 and fixed algorithms, so that a picture depends on its batch as little as can be."""
-    with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
-        yield

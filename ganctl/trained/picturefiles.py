@@ -17,7 +17,7 @@ from torch import Tensor
 from ganctl.data.folder import listed
 from ganctl.data.pictures import Unreadable, decode_whole
 from ganctl.data.progress import shown
-from ganctl.data.roots import is_zip, places, source_at
+from ganctl.data.roots import instead_of_root, is_zip, places, source_at
 from ganctl.errors import GanctlError, UserError
 from ganctl.pictures import save_picture, to_bytes
 
@@ -63,11 +63,9 @@ def inputs_at(where: str) -> Inputs:
     file = next((place for place in places(where) if place.is_file() and not is_zip(place)), None)
     if file is not None:
         return Inputs((file.name,), lambda _: read_file(file), None)
-    try:
+    with instead_of_root("in"):
         source = source_at(where)
         listing = listed(source)
-    except UserError as error:
-        raise UserError(*(told_of_in(mistake) for mistake in error.mistakes)) from None
 
     def read(name: str) -> bytes:
         if reason := listing.refused.get(name):
@@ -75,11 +73,6 @@ def inputs_at(where: str) -> Inputs:
         return source.read(name)
 
     return Inputs(listing.names, read, source.path)
-
-
-def told_of_in(mistake: str) -> str:
-    """A mistake about `dataset.root` as one about `in`."""
-    return mistake.replace("dataset.root=PATH", "in=PATH").replace("dataset.root", "in")
 
 
 def read_file(file: Path) -> bytes:
@@ -138,7 +131,6 @@ def process(
     *,
     batch_size: int = 16,
     background: str = "white",
-    title: str = "translating",
 ) -> Report:
     """Make each picture and write it as it comes; what cannot be read is skipped and told in the report.
 
@@ -146,7 +138,7 @@ def process(
     and kept for the output. Pictures of one size that follow each other are made together.
     """
     report = Report()
-    pictures = shown(title, opened(inputs, channels, background, report), len(inputs.names))
+    pictures = shown("translating", opened(inputs, channels, background, report), len(inputs.names))
     for batch in batches(pictures, batch_size):
         try:
             made = make(torch.stack([picture.image for picture in batch]))

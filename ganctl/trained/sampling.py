@@ -1,6 +1,6 @@
 """Pictures from a checkpoint: needs no training data, no flag of the training, and no Lightning."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,34 +12,21 @@ from ganctl.data.batch import Tensors
 from ganctl.errors import UserError
 from ganctl.games.game import Generative, Wish
 from ganctl.pictures import grid, save_picture
-from ganctl.trained.loading import load_game, repeatable
+from ganctl.precision import repeatable
+from ganctl.trained.loading import Loaded, load_game
 
 EACH = "each"
 Label = int | str | Sequence[int | str] | Tensor | None
 
 
 @dataclass(frozen=True)
-class Sampler:
+class Sampler(Loaded):
     """A trained game, ready to paint.
 
     pictures = ganctl.load("outputs/first").sample(64, seed=0)     # [64, C, H, W] in [-1, 1]
     """
 
     game: Generative
-    config: Mapping[str, Any]  # the run's own, resolved
-    path: Path  # the checkpoint
-    images_seen: int
-    device: torch.device
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Class names, where the run's dataset has any."""
-        return tuple(self.config["description"].get("names") or ())
-
-    @property
-    def classes(self) -> int:
-        """How many classes can be asked for; 0 where there are no labels."""
-        return int(self.config["description"].get("classes") or 0)
 
     def sample(self, n: int = 64, seed: int = 0, label: Label = None, batch_size: int = 64, **wishes: Any) -> Tensor:
         """Pictures [n, C, H, W] in [-1, 1] on the CPU, the same for any `batch_size` (in fp32: to one grey level).
@@ -121,7 +108,7 @@ def load(
         name = type(loaded.game).__name__
         what = f"{name} makes pictures from pictures; it cannot draw from noise alone"
         raise UserError(f"{loaded.path}: {what}; give it some with ganctl translate in=PATH out=PATH")
-    return Sampler(loaded.game, loaded.config, loaded.path, loaded.images_seen, loaded.device)
+    return Sampler(**vars(loaded))
 
 
 def save_grid(pictures: Tensor, path: str | Path, columns: int | None = None) -> Path:

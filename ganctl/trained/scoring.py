@@ -16,9 +16,10 @@ from ganctl.games.coding import Coding
 from ganctl.games.game import Game
 from ganctl.games.latent import LatentGame
 from ganctl.pictures import grid
+from ganctl.precision import repeatable
 from ganctl.trained.gathering import OWN, Pile, gathered
 from ganctl.trained.inversion import Inversion, Search
-from ganctl.trained.loading import load_game, repeatable
+from ganctl.trained.loading import load_game
 
 HIGHEST = 24  # pictures on the sheet
 TRIPLES = 3  # of them in a row

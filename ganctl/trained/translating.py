@@ -1,6 +1,6 @@
 """Pictures from pictures by a trained game. Needs no training data and no Lightning."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -12,24 +12,21 @@ from torch.nn.functional import interpolate
 
 from ganctl.errors import UserError
 from ganctl.games.game import Task, Translating
-from ganctl.trained.loading import load_game, repeatable
+from ganctl.precision import repeatable
+from ganctl.trained.loading import Loaded, load_game
 from ganctl.trained.tiling import tiled
 
 Target = int | str | Sequence[int | str] | Tensor | None
 
 
 @dataclass(frozen=True)
-class Interpreter:
+class Interpreter(Loaded):
     """A trained game, ready to make pictures from pictures.
 
     outputs = ganctl.load_translator("outputs/facades").translate(inputs)     # [B, C, H, W] in [-1, 1], both
     """
 
-    game: Translating
-    config: Mapping[str, Any]  # the run's own, resolved
-    path: Path  # the checkpoint
-    images_seen: int
-    device: torch.device
+    game: Translating  # type: ignore[assignment]  # which every one is beside Game
 
     @property
     def channels(self) -> int:
@@ -126,7 +123,7 @@ class Interpreter:
 
     def is_off(self, wanted: str) -> bool:
         """Whether a minus before an attribute's name asks for pictures without it."""
-        return wanted.startswith("-") and wanted not in (self.config["description"].get("names") or ())
+        return wanted.startswith("-") and wanted not in self.names
 
     def rivals(self, number: int) -> list[int]:
         """An attribute and those that exclude it."""
@@ -134,21 +131,15 @@ class Interpreter:
         ends = list(accumulate(sizes))
         return next(list(range(end - size, end)) for size, end in zip(sizes, ends, strict=True) if number < end)
 
-    @property
-    def classes(self) -> int:
-        """Classes or attributes that can be asked for; 0 where there are none."""
-        return int(self.config["description"].get("classes") or 0)
-
     def number(self, target: int | str) -> int:
         """A class or attribute by its name or its number. Raises UserError."""
-        names = tuple(self.config["description"].get("names") or ())
-        if target in names:
-            return names.index(str(target))
+        if target in self.names:
+            return self.names.index(str(target))
         if str(target).isdigit() and int(target) < self.classes:
             return int(target)
         if not self.classes:
             raise UserError(f"target: {target} was given, and this run was trained without labels; leave target out")
-        raise UserError(f"target: no {target!r}; accepted are {', '.join(names) or f'0 to {self.classes - 1}'}")
+        raise UserError(f"target: no {target!r}; accepted are {', '.join(self.names) or f'0 to {self.classes - 1}'}")
 
 
 def through(size: tuple[int, int], make: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
@@ -179,4 +170,4 @@ def load_translator(
     if not isinstance(loaded.game, Translating):
         name = type(loaded.game).__name__
         raise UserError(f"{loaded.path}: {name} makes no pictures from pictures; draw from it with ganctl sample")
-    return Interpreter(loaded.game, loaded.config, loaded.path, loaded.images_seen, loaded.device)
+    return Interpreter(**vars(loaded))

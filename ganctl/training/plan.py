@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from ganctl.building.weightless import weightless
-from ganctl.config.schema import quantity
 from ganctl.data.batch import Tensors
 from ganctl.data.dataset import Dataset
 from ganctl.devices import place, precision_of
@@ -39,7 +38,7 @@ def plan(settings: dict[str, Any]) -> str:
         memory_line(game, stage.dataset if stage else parts.dataset_of(settings), settings),
         f"device     {placement.accelerator} ({placement.reason}), precision {precision}",
         data_line(count, settings["images"], awaited),
-        *(f"notice     {notice}" for notice in game.notices(quantity(settings["images"]))),
+        *(f"notice     {notice}" for notice in game.notices(settings["images"])),
     ]
     return "\n\n".join(blocks)
 
@@ -71,8 +70,7 @@ def data_line(count: int, images: int, awaited: str) -> str:
 def network_lines(game: Game) -> Iterator[str]:
     """Each network with its parameters and the sizes of its stages."""
     for name, module in game.named_children():
-        count = sum(parameter.numel() for parameter in module.parameters())
-        if count:
+        if count := parameters_of(module):
             yield f"{name:<15}{type(module).__name__}, {count:,} parameters"
         if isinstance(module, Network) and module.stages():
             yield " " * 15 + " -> ".join("x".join(map(str, stage)) for stage in module.stages())
@@ -82,10 +80,10 @@ def network_lines(game: Game) -> Iterator[str]:
 
 def memory_line(game: Game, dataset: Dataset, settings: dict[str, Any]) -> str:
     """An estimate: weights with optimizer and average, and what one round keeps for its backward passes in fp32."""
-    weights = sum(parameter.numel() for parameter in game.parameters()) * BYTES * COPIES
+    weights = parameters_of(game) * BYTES * COPIES
     average = sum(parameters_of(getattr(game, name)) for name in game.averaged()) * BYTES
     words = f"memory     about {size(weights + average)} for weights, optimizers and average"
-    images, batch_size = quantity(settings["images"]), settings["batch_size"]
+    images, batch_size = settings["images"], settings["batch_size"]
     batch_size = game.batch_size(images, batch_size)
     activations = kept_for_backward(game, dataset, images, batch_size)
     return words + ("" if activations is None else f", {size(activations)} for a batch of {batch_size}")

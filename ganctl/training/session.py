@@ -24,9 +24,9 @@ from ganctl.callbacks.progress import ShowProgress, clock
 from ganctl.callbacks.recorder import Recorder
 from ganctl.callbacks.reporting import Reporting
 from ganctl.callbacks.restoring import Restoring
+from ganctl.callbacks.state import of_rank
 from ganctl.callbacks.stopping import Interrupting, Stopping
 from ganctl.config.judging import too_large
-from ganctl.config.schema import quantity
 from ganctl.data.dataset import Dataset, Table
 from ganctl.data.stream import Handed, Stream, derived_seed, fixed
 from ganctl.devices import Placement, place, precision_of
@@ -35,9 +35,9 @@ from ganctl.games.game import Game, Generative, Translating
 from ganctl.metrics.keys import DOCTOR
 from ganctl.module import GameModule
 from ganctl.runs.store import Run
+from ganctl.trained.inheriting import inherit
 from ganctl.training import group, parts
 from ganctl.training.hyperparameters import write_hyperparameters
-from ganctl.training.inheriting import inherit
 
 if TYPE_CHECKING:
     from ganctl.callbacks.doctor import Doctor
@@ -82,11 +82,10 @@ class Session:
         self.placement, self.dataset, self.table = stage.placement, stage.dataset, stage.table
         self.guests = callbacks  # the caller's own, told last
         self.module: GameModule | None = None
-        self.images = quantity(settings["images"])
+        self.images: int = settings["images"]
 
     def play(self) -> Config:
         """Train to the end; Stopped after a signal, NotFinite when numbers are lost."""
-        dataset, table = self.dataset, self.table
         seed_everything(self.settings["seed"])
         game = parts.game_of(self.settings).to(memory_format=torch.channels_last)
         if self.state is None and self.settings["init_from"]:
@@ -98,18 +97,17 @@ class Session:
         module = self.module = parts.module_of(self.settings, game)
         if self.settings["compile"]:
             compile_networks(game)
-        self.prepare(dataset, table, game)
+        self.prepare(game)
         module.pace = self.pace()
         if group.rank():  # the same networks as the first process, other noise
             torch.manual_seed(derived_seed("rank", self.settings["seed"], group.rank()))
         began = time.monotonic()
-        trainer = self.trainer()
-        trainer.fit(module, train_dataloaders=Handed(self.stream(table, game)))
+        self.trainer().fit(module, train_dataloaders=Handed(self.stream(game)))
         return self.conclude(module, time.monotonic() - began)
 
     def notices(self, game: Game) -> list[str]:
         """The game's; of a resumed run, in which only the length can have changed, those that this brings."""
-        told = game.notices(quantity(self.state["config"]["images"])) if self.state else ()
+        told = game.notices(self.state["config"]["images"]) if self.state else ()
         return [notice for notice in game.notices(self.images) if notice not in told]
 
     def progress(self) -> Config:
@@ -118,22 +116,22 @@ class Session:
             return {}
         return {"images_seen": self.module.images_seen, "seconds": self.reporting.seconds}
 
-    def prepare(self, dataset: Dataset, table: Table, game: Game) -> None:
+    def prepare(self, game: Game) -> None:
         """The callbacks, in the order in which a round's end meets them."""
         trainer, images = self.settings["trainer"], self.images
         columns = game.sheet_columns() or COLUMNS
         count = trainer["preview"] - (trainer["preview"] % columns if trainer["preview"] > columns else 0)  # whole rows
-        shown = fixed(table.held_out() or table, count)
+        shown = fixed(self.table.held_out() or self.table, count)
         inputs = game.preview(shown, count, torch.Generator().manual_seed(self.settings["seed"]))
         self.reporting = Reporting(self.run)
         self.stopping = Stopping(images, self.settings.get("minutes"), lambda: self.reporting.seconds)
         self.recorder = Recorder(self.run.metrics_file, trainer["log_every"])
-        self.gallery = Gallery(self.run.samples, inputs, interval(self.settings["sample_every"]), columns)
+        self.gallery = Gallery(self.run.samples, inputs, self.settings["sample_every"], columns)
         stateful: dict[str, pl.Callback] = {"recorder": self.recorder}
-        every, keep = interval(self.settings["checkpoint_every"]), self.settings["keep"]
+        every, keep = self.settings["checkpoint_every"], self.settings["keep"]
         self.checkpoints = Checkpoints(self.run, self.settings, every, keep, stateful)
-        self.doctor = self.doctoring(dataset, table, game)
-        self.evaluating = self.evaluation(dataset, table, game)
+        self.doctor = self.doctoring(game)
+        self.evaluating = self.evaluation(game)
         if self.evaluating is not None:
             stateful["evaluating"] = self.evaluating
         progress = ShowProgress(images, self.recorder)
@@ -149,53 +147,53 @@ class Session:
             self.checkpoints,
             progress,
             *self.guests,
-            *([Restoring(self.state, stateful)] if self.state else []),
+            *([Restoring(of_rank(self.state, group.rank()), stateful)] if self.state else []),
         ]
 
     def pace(self) -> Stretches:
         """When the callbacks are told: after each round where several processes have to agree."""
         settings, alone = self.settings, group.size(self.settings, self.placement) == 1
-        images = [interval(settings[f"{what}_every"]) for what in ("sample", "checkpoint", "evaluate", "doctor")]
+        images = [settings[f"{what}_every"] for what in ("sample", "checkpoint", "evaluate", "doctor")]
         seconds = settings["trainer"]["stretch"] if alone else 0.0
         stopping = self.stopping
         return Stretches(
             seconds, settings["trainer"]["log_every"], images, self.images, lambda: stopping.exit_code != OK
         )
 
-    def evaluation(self, dataset: Dataset, table: Table, game: Game) -> "Evaluating | None":
+    def evaluation(self, game: Game) -> "Evaluating | None":
         """Scores while training, where they are asked for."""
-        every, watch = interval(self.settings["evaluate_every"]), watched_score(self.settings)
+        every, watch = self.settings["evaluate_every"], watched_score(self.settings)
         if every is None:
             return None
         from ganctl.callbacks.evaluation import Evaluating
         from ganctl.metrics.evaluation import FILE
         from ganctl.metrics.panels import quick_panel
 
-        judge = quick_panel(self.settings, dataset, table, game, watch, self.placement.torch_device)
+        judge = quick_panel(self.settings, self.dataset, self.table, game, watch, self.placement.torch_device)
         file, keep_best = self.run.folder / FILE, self.checkpoints.keep_best
         return Evaluating(judge, file, every, keep_best, watch, stop=watch is not None)
 
-    def doctoring(self, dataset: Dataset, table: Table, game: Game) -> "Doctor | None":
+    def doctoring(self, game: Game) -> "Doctor | None":
         """Checks while training, unless they are switched off; where several processes train, the first one's."""
-        every = interval(self.settings["doctor_every"])
+        every = self.settings["doctor_every"]
         if every is None or group.rank():
             return None
         from ganctl.callbacks.doctor import Doctor
         from ganctl.doctor.examination import Examination
         from ganctl.doctor.history import FILE
 
-        described = dataset.describe()
-        examination = Examination(table, game, described.classes, described.names)
+        described = self.dataset.describe()
+        examination = Examination(self.table, game, described.classes, described.names)
         stop = self.settings["early_stop"] == DOCTOR
         return Doctor(examination, self.recorder, self.run.folder / FILE, every, self.settings, stop)
 
-    def stream(self, table: Table, game: Game) -> Stream:
+    def stream(self, game: Game) -> Stream:
         """Batches from where training stands."""
         size = self.settings["batch_size"]
         begin = self.state["images_seen"] if self.state else 0
         processes = group.size(self.settings, self.placement)
         return Stream(
-            table, lambda seen: game.batch_size(seen, size), self.settings["seed"], begin, group.rank(), processes
+            self.table, lambda seen: game.batch_size(seen, size), self.settings["seed"], begin, group.rank(), processes
         )
 
     def trainer(self) -> pl.Trainer:
@@ -234,7 +232,7 @@ class Session:
             "rounds": module.rounds,
             "seconds": round(self.reporting.seconds, 3),
             "images_per_second": round(self.reporting.speed(module.images_seen), 1),
-            "parameters": parameters_of(module.game),
+            "parameters": module.game.parameter_counts(),
             "peak_memory": peak_memory(self.placement.torch_device),
             "losses": self.recorder.latest,
             "best": self.evaluating.best if self.evaluating else None,
@@ -259,17 +257,6 @@ def use_of(game: Game, description: Config) -> str:
 def watched_score(settings: Mapping[str, Any]) -> str | None:
     """Key of the score by which training may end early, or None."""
     return None if settings["early_stop"] == DOCTOR else settings["early_stop"]
-
-
-def interval(images: str | None) -> int | None:
-    """Images between two events; None for never."""
-    return None if images is None else quantity(images)
-
-
-def parameters_of(game: Game) -> dict[str, int]:
-    """How many numbers each network learns."""
-    counts = {name: sum(each.numel() for each in network.parameters()) for name, network in game.named_children()}
-    return {name: count for name, count in counts.items() if count}
 
 
 def peak_memory(device: torch.device) -> int:

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from ganctl.config.schema import quantity
 from ganctl.devices import prepared_cpu
 from ganctl.errors import NotFinite, Stopped, UserError
 from ganctl.logs import logged_to
@@ -34,8 +33,7 @@ def train(settings: Config, *, run: Run | None = None, callbacks: Sequence[pl.Ca
 
 def folder_of(settings: Config) -> tuple[Path, str | None, Config, dict[str, str], int]:
     """What `store.create` makes the run's folder of."""
-    images = quantity(settings["images"])
-    return store.outputs_root(), settings["name"], settings, settings["choices"], images
+    return store.outputs_root(), settings["name"], settings, settings["choices"], settings["images"]
 
 
 def resume(run: Run, settings: Config, *, callbacks: Sequence[pl.Callback] = ()) -> Config:
@@ -53,7 +51,7 @@ def resume(run: Run, settings: Config, *, callbacks: Sequence[pl.Callback] = ())
 
 def demand_more(run: Run, settings: Config, seen: int) -> None:
     """Raise UserError for a run that has come to its end: one more round would make another run of it."""
-    if store.read_status(run).state == "finished" and seen >= quantity(settings["images"]):
+    if store.read_status(run).state == "finished" and seen >= settings["images"]:
         raise UserError(
             f"resume: {run.folder} is finished, {seen:,} images seen; give a greater length, such as images={2 * seen}"
         )
@@ -82,7 +80,7 @@ def play(
         with logged_to(run.folder / f"rank{group.rank()}.log", aloud=False):
             return Session(settings, stage, run, state, callbacks).play()
     with run.lock(), logged_to(run.log_file):
-        store.update_status(run, state="running", images=quantity(settings["images"]))
+        store.update_status(run, state="running", images=settings["images"])
         session = Session(settings, stage, run, state, callbacks)
         try:
             result = session.play()

@@ -6,12 +6,13 @@ from typing import Any
 
 from torch import Tensor
 
+from ganctl.building.build import build
 from ganctl.building.weightless import weightless
+from ganctl.ema import averaged, below
 from ganctl.errors import UserError
 from ganctl.games.game import Game
 from ganctl.runs import checkpoint
 from ganctl.runs.store import find_checkpoint
-from ganctl.training import parts
 
 Weights = Mapping[str, Tensor]
 
@@ -28,7 +29,7 @@ def located(selector: str) -> Path:
 def demand_fit(settings: Mapping[str, Any], path: Path) -> None:
     """Raise UserError where the checkpoint cannot be read, or its networks do not fit those of these settings."""
     with weightless():
-        game = parts.game_of(dict(settings))
+        game = build(settings["model"]["game"], Game, "model.game", settings["plugins"])
     heritage(game, path)
 
 
@@ -53,12 +54,7 @@ def heritage(game: Game, path: Path) -> dict[str, Weights]:
 
 def stored(content: Mapping[str, Any], name: str) -> Weights:
     """The weights of a module of the game that the checkpoint holds; nothing where it has none of that name."""
-    return below(f"copies.{name}.", content["average"]) or below(f"{name}.", content["game"])
-
-
-def below(head: str, weights: Weights) -> Weights:
-    """The entries whose names begin so, under the rest of their names."""
-    return {key.removeprefix(head): value for key, value in weights.items() if key.startswith(head)}
+    return averaged(content["average"], name) or below(f"{name}.", content["game"])
 
 
 def misfit(game: Game, name: str, weights: Weights, path: Path) -> str | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.utilities import move_data_to_device
 
 from ganctl.module import GameModule
 
@@ -33,7 +34,7 @@ def restore(state: State, module: GameModule, callbacks: Mapping[str, pl.Callbac
     module.average.load_state_dict(state["average"])
     for name, optimizer in module.by_turn.items():
         optimizer.load_state_dict(state["optimizers"][name])
-    module.tally.load_state_dict(moved(state["tally"], module.device))
+    module.tally.load_state_dict(move_data_to_device(state["tally"], module.device))
     for name, callback in callbacks.items():
         callback.load_state_dict(state["callbacks"][name])
 
@@ -63,14 +64,3 @@ def restore_random_states(state: State) -> None:
         torch.cuda.set_rng_state_all(state["cuda"][: torch.cuda.device_count()])
     version, words, gauss = state["python"]
     random.setstate((version, tuple(words), gauss))
-
-
-def moved(value: Any, device: torch.device) -> Any:
-    """The same containers with their tensors on `device`."""
-    if isinstance(value, torch.Tensor):
-        return value.to(device)
-    if isinstance(value, Mapping):
-        return {key: moved(entry, device) for key, entry in value.items()}
-    if isinstance(value, list):
-        return [moved(entry, device) for entry in value]
-    return value
