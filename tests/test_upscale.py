@@ -13,7 +13,9 @@ from torch.nn.functional import conv2d, interpolate
 
 from ganctl import cli
 from ganctl.config.preparation import compose, prepare
+from ganctl.errors import UserError
 from ganctl.networks.srresnet import SRResNet
+from ganctl.trained.sampling import load
 from ganctl.trained.tiling import spans, tiled
 from ganctl.trained.translating import load_translator
 from ganctl.training import start
@@ -118,6 +120,11 @@ def test_a_folder(run: Path, photos: Path, tmp_path: Path, capsys: pytest.Captur
         "cmyk.png": (24, 24),
         "veiled.png": (32, 24),
     }
+
+
+def test_asked_for_samples_it_names_the_command_that_it_is_for(run: Path) -> None:
+    with pytest.raises(UserError, match="draw from noise alone; give it some with ganctl upscale in=PATH out=PATH"):
+        load(run)
 
 
 def test_pixels_are_those_of_the_network(run: Path, photos: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from ganctl.building.build import build
 from ganctl.devices import place
 from ganctl.ema import averaged
 from ganctl.errors import UserError
-from ganctl.games.game import Game
+from ganctl.games.game import Game, Generative, Translating
 from ganctl.runs import checkpoint
 from ganctl.runs.store import find_checkpoint
 
@@ -78,3 +78,11 @@ def fill(game: Game, content: Mapping[str, Any], path: Path, ema: bool) -> None:
     except (RuntimeError, KeyError) as error:
         first = str(error).splitlines()[0]
         raise UserError(f"{path}: its weights do not fit the game its own config describes ({first})") from error
+
+
+def use_of(game: Game, description: Mapping[str, Any]) -> str:
+    """The command that makes pictures with the game."""
+    if isinstance(game, Generative) or not isinstance(game, Translating):
+        return "sample"
+    source = description.get("source")
+    return "upscale" if source and source[1] < description["shape"][1] else "translate"

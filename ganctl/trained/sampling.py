@@ -13,7 +13,7 @@ from ganctl.errors import UserError
 from ganctl.games.game import Generative, Wish
 from ganctl.pictures import grid, save_picture
 from ganctl.precision import repeatable
-from ganctl.trained.loading import Loaded, load_game
+from ganctl.trained.loading import Loaded, load_game, use_of
 
 EACH = "each"
 Label = int | str | Sequence[int | str] | Tensor | None
@@ -105,9 +105,9 @@ def load(
     """
     loaded = load_game(run, ckpt, ema=ema, device=device, plugins=plugins)
     if not isinstance(loaded.game, Generative):
-        name = type(loaded.game).__name__
+        name, use = type(loaded.game).__name__, use_of(loaded.game, loaded.config["description"])
         what = f"{name} makes pictures from pictures; it cannot draw from noise alone"
-        raise UserError(f"{loaded.path}: {what}; give it some with ganctl translate in=PATH out=PATH")
+        raise UserError(f"{loaded.path}: {what}; give it some with ganctl {use} in=PATH out=PATH")
     return Sampler(**vars(loaded))
 
 

@@ -31,11 +31,12 @@ from ganctl.data.dataset import Dataset, Table
 from ganctl.data.stream import Handed, Stream, derived_seed, fixed
 from ganctl.devices import Placement, place, precision_of
 from ganctl.errors import INTERRUPTED, OK, Stopped, UserError
-from ganctl.games.game import Game, Generative, Translating
+from ganctl.games.game import Game
 from ganctl.metrics.keys import DOCTOR
 from ganctl.module import GameModule
 from ganctl.runs.store import Run
 from ganctl.trained.inheriting import inherit
+from ganctl.trained.loading import use_of
 from ganctl.training import group, parts
 from ganctl.training.hyperparameters import write_hyperparameters
 
@@ -244,14 +245,6 @@ class Session:
         write_hyperparameters(self.run.folder / "tensorboard", self.settings, result)
         log.info("%s images in %s", f"{module.images_seen:,}", clock(seconds))
         return result
-
-
-def use_of(game: Game, description: Config) -> str:
-    """The command that makes pictures with the game."""
-    if isinstance(game, Generative) or not isinstance(game, Translating):
-        return "sample"
-    source = description.get("source")
-    return "upscale" if source and source[1] < description["shape"][1] else "translate"
 
 
 def watched_score(settings: Mapping[str, Any]) -> str | None:
