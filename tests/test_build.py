@@ -142,7 +142,7 @@ def test_parameters_cannot_come_from_the_config() -> None:
         ("weight", {"a": 1}, "car.weight: a mapping is not a number"),
         ("open", 1, "car.open: 1 is not true or false"),
         ("open", "yes", "car.open: 'yes' is not true or false"),
-        ("colour", 5, "car.colour: 5 is not a text"),
+        ("colour", 5, "car.colour: 5 is not a text; in quotes it is one: \"car.colour='5'\""),
         ("fuel", "coal", "car.fuel: 'coal' is not 'petrol' or 'none'"),
         ("fuel", None, "car.fuel: null is not 'petrol' or 'none'"),
         ("spare", 5, "car.spare: 5 is not a Wheel or null"),

@@ -100,6 +100,13 @@ def words(*annotations: Any) -> str:
     return " or ".join(dict.fromkeys(told))
 
 
+def unfit(path: str, value: Any, *annotations: Any) -> str:
+    """What is said of a plain value that fits none of them; of a number, how it becomes a text."""
+    number_for_text = isinstance(value, int | float) and str in (each for a in annotations for each in alternatives(a))
+    cure = f"; in quotes it is one: \"{path}='{value}'\"" if number_for_text else ""
+    return f"{path}: {shown(value)} is not {words(*annotations)}{cure}"
+
+
 def _word(annotation: Any) -> str:
     if annotation in PLAIN:
         return PLAIN[annotation]

@@ -6,7 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args, get_origin
 
-from ganctl.building.annotations import alternatives, fit, is_contract, is_list, is_mapping, shown, with_article, words
+from ganctl.building.annotations import (
+    alternatives,
+    fit,
+    is_contract,
+    is_list,
+    is_mapping,
+    shown,
+    unfit,
+    with_article,
+    words,
+)
 from ganctl.building.components import Argument, arguments_of, resolve, takes_any_name
 from ganctl.errors import UserError
 from ganctl.nearest import hint
@@ -170,7 +180,7 @@ class Binder:
         try:
             return fit(node, expected, self.exactly)
         except (ValueError, OverflowError):
-            self.mistakes.append(f"{path}: {shown(node)} is not {words(expected)}")
+            self.mistakes.append(unfit(path, node, expected))
         return WRONG
 
     def _union(self, node: Any, members: tuple[Any, ...], path: str) -> Any:
@@ -185,7 +195,7 @@ class Binder:
         alike = [member for member in members if _same_container(node, member)]
         if len(alike) == 1:
             return self.bind(node, alike[0], path)
-        self.mistakes.append(f"{path}: {shown(node)} is not {words(*members)}")
+        self.mistakes.append(unfit(path, node, *members))
         return WRONG
 
     def _list(self, node: Sequence[Any], expected: Any, path: str) -> Any:
