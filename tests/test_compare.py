@@ -16,7 +16,7 @@ from ganctl.doctor.signals import Facts, Signals
 from ganctl.reports.groups import Spread, grouped
 from ganctl.reports.record import record
 from ganctl.reports.scoring import columns, remarks
-from ganctl.reports.table import csv_text, spread_words, table_of
+from ganctl.reports.table import csv_text, print_table, side_by_side, spread_words, table_of
 from ganctl.runs import store
 from ganctl.sweeps.launch import Done
 
@@ -69,6 +69,21 @@ def test_the_table_takes_the_last_scores_and_puts_the_best_median_first(outputs)
     assert table.lines[0].parameters == 15
     best = {column.key: table.best(column) for column in table.columns}
     assert best == {"fd": "lsgan", "diversity": None}  # a ratio near 1 is good: neither is best
+
+
+def test_a_table_wider_than_the_terminal_goes_on_below(outputs, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    runs = [make_run(outputs, f"run-{n}", settings_of(f"model{n}"), fd=20.0 + n) for n in range(7)]
+    print_table(table_of(grouped([record(run) for run in runs])), "models")
+    told = capsys.readouterr().out
+    assert max(map(len, told.splitlines())) <= 60
+    assert all(told.count(f"model{n}") == told.count(f" {20 + n} ") == 1 for n in range(7))
+    assert told.count("peak memory") == told.count("models") > 1
+
+
+def test_columns_share_the_room():
+    assert side_by_side([10, 10, 10], room=26) == [range(2), range(2, 3)]
+    assert side_by_side([99, 5], room=26) == [range(1), range(1, 2)]
 
 
 def test_the_csv_has_a_line_a_group(outputs):

@@ -12,6 +12,7 @@ from ganctl.reports.scoring import Column, columns
 
 LEVELS = ("red", "yellow", "green")  # the worst first
 BEST = "*"
+MARGIN = 3  # signs between two columns on the terminal
 TOLD_WHOLE = ("covered", "modes", "images")
 
 
@@ -145,17 +146,36 @@ def rows(table: Table) -> list[tuple[str, list[str]]]:
 
 
 def print_table(table: Table, title: str) -> None:
-    """On the terminal: a row a figure, a column a group; median and range over seeds."""
+    """On the terminal: a row a figure, a column a group; median and range over seeds.
+
+    Groups that do not fit beside each other stand in further tables below.
+    """
     from rich.console import Console
     from rich.table import Table as RichTable
 
-    shown = RichTable(title=title, title_justify="left")
-    shown.add_column("")
-    for line in table.lines:
-        shown.add_column(line.title, overflow="fold")
-    for name, cells in rows(table):
-        shown.add_row(name, *cells)
-    Console(highlight=False).print(shown)
+    console, names = Console(highlight=False), [line.title for line in table.lines]
+    found = rows(table)
+    first = max(len(name) for name, _ in found)
+    widths = [max(map(len, (name, *(cells[at] for _, cells in found)))) for at, name in enumerate(names)]
+    for part in side_by_side(widths, console.width - first - MARGIN - 1):
+        shown = RichTable(title=title, title_justify="left")
+        shown.add_column("", no_wrap=True)
+        for at in part:
+            shown.add_column(names[at], overflow="fold")
+        for name, cells in found:
+            shown.add_row(name, *(cells[at] for at in part))
+        console.print(shown)
+
+
+def side_by_side(widths: Sequence[int], room: int) -> list[range]:
+    """Columns of these widths in as few parts as fit into `room` each; at least one a part."""
+    parts, start, used = [], 0, 0
+    for at, width in enumerate(widths):
+        if at > start and used + width + MARGIN > room:
+            parts.append(range(start, at))
+            start, used = at, 0
+        used += width + MARGIN
+    return [*parts, range(start, len(widths))]
 
 
 def csv_text(table: Table) -> str:
