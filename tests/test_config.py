@@ -720,12 +720,13 @@ def test_python_3_14s_stricter_argparse(monkeypatch: pytest.MonkeyPatch) -> None
     def strict(self: Any, action: argparse.Action) -> None:
         assert action.help is None or "%" in action.help  # raises TypeError for Hydra's lazy help
 
+    parser = argparse.ArgumentParser()  # 3.14 checks its own help
     monkeypatch.setattr(argparse._ActionsContainer, "_check_help", strict, raising=False)
     mend_argparse()
     mend_argparse()
     action = argparse.Action([], "x")
     action.help = object()
-    argparse._ActionsContainer._check_help(argparse.ArgumentParser(), action)
+    argparse._ActionsContainer._check_help(parser, action)
 
 
 def test_where_the_yaml_lies_is_known_without_heavy_imports() -> None:
