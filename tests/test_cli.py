@@ -222,6 +222,11 @@ def test_list_runs_shows_the_last_figures_and_sorts(tmp_path):
         describe_runs("generator/adversrial", tmp_path)
 
 
+def test_only_runs_are_sorted(capsys):
+    assert cli.main(["list", "models", "sort=fd"]) == 2
+    assert "sort: fd was given, and only runs are sorted: ganctl list runs sort=..." in capsys.readouterr().err
+
+
 def test_flags_may_stand_anywhere_on_a_line_of_train():
     line = train.read(["model=gan", "-m", "seed=1,2", "--config-dir", "a", "--cfg=job", "--config-dir=b", "images=1"])
     assert line.overrides == ["model=gan", "seed=1,2", "images=1"]

@@ -114,6 +114,15 @@ def test_scores_of_other_conditions_are_left_out_with_the_reason(outputs):
     assert "its FD-classifier was taken under other conditions (extractor_id: ffff against abcdef0123)" in told
 
 
+def test_scores_of_different_moments_are_told(outputs):
+    one, two = (make_run(outputs, name, settings_of(name), fd=30.0) for name in ("gan", "lsgan"))
+    assert not [told for told in remarks([record(one), record(two)], columns([record(one)])) if "moments" in told]
+    add_scores(two, 320, {"fd": 20.0}, TERMS)  # of an earlier checkpoint
+    records = [record(one), record(two)]
+    (told,) = [each for each in remarks(records, columns(records)) if "moments" in each]
+    assert told == "FD-classifier is of different moments: gan after 640 images, lsgan after 320 images"
+
+
 def test_the_doctors_last_word_is_read_and_broken_lines_are_passed_over(outputs):
     run = make_run(outputs, "a", settings_of("gan"))
     assert record(run).verdict is None

@@ -463,6 +463,25 @@ def test_missing_folders_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyP
     )
 
 
+def test_a_users_train_yaml_that_chooses_nothing_is_named(user_conf: Path) -> None:
+    write(user_conf, "train", "images: 5k\n")
+    with pytest.raises(UserError) as caught:
+        compose(["model=dcgan"], [user_conf])
+    assert caught.value.mistakes == (
+        f"{user_conf}/train.yaml: stands in the place of ganctl's own and chooses no model or dataset; begin with a "
+        f"copy of {CONF}/train.yaml, or call it something else",
+    )
+    write(user_conf, "train", (CONF / "train.yaml").read_text() + "images: 5k\n")
+    assert compose(["model=dcgan"], [user_conf]).tree.images == "5k"
+
+
+def test_a_users_empty_model_is_told_in_one_line(user_conf: Path) -> None:
+    write(user_conf, "model/mine", "# nothing yet\n")
+    assert mistakes("model=mine", *FAKE, conf=user_conf) == [
+        "model: mine.yaml says nothing of a game; write it as conf/model/dcgan.yaml is"
+    ]
+
+
 def test_mistakes_inside_a_users_yaml(user_conf: Path) -> None:
     text = (CONF / "model" / "dcgan.yaml").read_text()
     text = text.replace("    width: ${model.width}\n", "    widht: ${model.width}\n").replace("every: {}", "evry: {}")

@@ -347,6 +347,8 @@ def test_mistaken_runs_are_told_with_the_nearest_name(tmp_path: Path) -> None:
     ):
         find(None, tmp_path)
     made(tmp_path, "cars-big")
+    with pytest.raises(UserError, match=r"^run: no run 'newst'; did you mean 'newest'\?"):
+        find("newst", tmp_path)
     with pytest.raises(UserError, match=r"\(1 there have no checkpoint yet\)"):
         find(None, tmp_path)
     with pytest.raises(

@@ -260,6 +260,21 @@ def test_a_run_that_the_doctor_ended_is_no_failure_and_is_not_played_again(elsew
     assert len(played) == 2
 
 
+def test_a_run_that_its_score_ended_has_finished_and_says_why(elsewhere, monkeypatch, capsys):
+    def play_apart(folder, signals, environment, inherited=(), quiet=False):
+        best = {"key": "diversity", "name": "diversity", "value": 0.91, "images_seen": 32}
+        store.write_result(Run(folder), {"images_seen": 48, "best": best, "verdict": "healthy"})
+        store.update_status(Run(folder), state="finished", images_seen=48)
+        return 0, ""
+
+    monkeypatch.setattr(sweeprun, "play_apart", play_apart)
+    watched = ["early_stop=diversity", "evaluate_every=16"]
+    assert cli.main(["train", "-m", *SMALL, *watched, "seed=1,2", "name=s"]) == 0
+    why = "stopped early, as it had become worse than at its best (diversity 0.91 after 32 images: best.ckpt)"
+    assert f"run 2 (seed=2): {why}" in capsys.readouterr().out
+    assert [row.status for row in rows_of(elsewhere / "outputs" / "s")] == ["finished", "finished"]
+
+
 def test_a_sweep_that_goes_on_keeps_its_settings_and_is_played_once_at_a_time(elsewhere, monkeypatch, capsys):
     monkeypatch.setattr(sweeprun, "play_apart", lambda folder, *_, **__: (130, "interrupted"))
     assert cli.main(["train", "-m", *SMALL, "seed=1,2", "name=s"]) == 1

@@ -30,6 +30,8 @@ def run(argv: list[str]) -> int:
 
         print(describe_runs(arguments.sort))
         return 0
+    if arguments.sort != Arguments.sort:
+        raise UserError(f"sort: {arguments.sort} was given, and only runs are sorted: ganctl list runs sort=...")
     places = confdir.places([arguments.config_dir] if arguments.config_dir else [])
     print("\n\n".join(describe(group, places) for group in wanted(arguments.what, conftree.groups(places))))
     return 0

@@ -17,7 +17,7 @@ from hydra.errors import HydraException, MissingConfigException
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from ganctl.config import confdir
+from ganctl.config import confdir, conftree
 from ganctl.config.overrides import Typed, parsed
 from ganctl.config.schema import TrainConfig
 from ganctl.errors import UserError
@@ -94,6 +94,11 @@ def compose(overrides: Sequence[str] = (), config_dirs: Sequence[str | Path] = (
     """
     register(config_dirs)
     typed = Typed(overrides, confdir.places(config_dirs))
+    if (primary := confdir.primary(config_dirs)) and not conftree.picked(conftree.read(primary)):
+        raise UserError(
+            f"{primary}: stands in the place of ganctl's own and chooses no model or dataset; begin with a copy of "
+            f"{confdir.conf_dir() / confdir.PRIMARY}, or call it something else"
+        )
     with hydra_session():
         base = _base(typed)
         passed = [*typed.options, *typed.lines(base)]

@@ -35,6 +35,11 @@ def user_dirs(config_dirs: Sequence[str | Path] = ()) -> list[Path]:
     return list(dict.fromkeys(Path(folder).expanduser().resolve() for _, folder in named))
 
 
+def primary(config_dirs: Sequence[str | Path] = ()) -> Path | None:
+    """A train.yaml of the user's, which replaces ganctl's own; None where there is none."""
+    return next((folder / PRIMARY for folder in user_dirs(config_dirs) if (folder / PRIMARY).is_file()), None)
+
+
 def places(config_dirs: Sequence[str | Path] = ()) -> list[Path]:
     """All folders of YAML, the one that wins first."""
     return [*user_dirs(config_dirs), conf_dir()]

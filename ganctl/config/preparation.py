@@ -114,6 +114,10 @@ class Preparation:
         if not isinstance(model, dict):
             self.mistakes.append(f"model: {shown(model)} is not a model; choose one with model=...")
             return ANY
+        if not any(model.get(name) for name in MODEL_KEYS):
+            option = self.composed.choices.get("model")
+            self.mistakes.append(f"model: {option}.yaml says nothing of a game; write it as conf/model/dcgan.yaml is")
+            return ANY
         for name in ("every", "schedules"):
             model[name] = model.get(name) or {}
         unfit = self._other_batches(model, dataset, own["plugins"]) or self._labels_absent(model, looked)

@@ -97,6 +97,26 @@ def left_out(records: Sequence[Record], ckpt: str | None) -> dict[str, str]:
     return found
 
 
+def moments(records: Sequence[Record], column: Column) -> list[str]:
+    """The sentence for scores that are not of the runs' ends and not of the same length of training, or nothing."""
+    taken = [(record, moment(record, column)) for record in records if record.name in column.scores]
+    if len({seen for _, seen in taken}) < 2 or all(seen == record.images_seen for record, seen in taken):
+        return []
+    each = ", ".join(f"{record.name} after {seen:,} images" for record, seen in taken)
+    return [f"{column.name} is of different moments: {each}"]
+
+
+def moment(record: Record, column: Column) -> int:
+    """Images that the run had seen when the column's score was taken."""
+    return next(each.images_seen for each in reversed(record.evaluations) if holds(each, column))
+
+
+def holds(evaluation: Evaluation, column: Column) -> bool:
+    """Whether the evaluation took the column's score under the column's conditions."""
+    score = evaluation.score(column.key)
+    return score is not None and score.terms == column.terms
+
+
 def remarks(records: Sequence[Record], shown: Sequence[Column]) -> list[str]:
     """Who stands in no column, and why."""
     found: list[str] = []
@@ -118,6 +138,7 @@ def remarks(records: Sequence[Record], shown: Sequence[Column]) -> list[str]:
                     "ranked with the others; evaluate all runs the same way with ganctl evaluate"
                 )
                 break
+    found += moments(records, shown[0]) if shown else []
     seen = [record.images_seen for record in records]
     if min(seen) < max(seen):
         found.append(f"the runs saw different numbers of images: {min(seen):,} to {max(seen):,}")

@@ -216,7 +216,7 @@ def find(selector: str | None, outputs: Path | None = None, needs_checkpoint: bo
             return run
     if there:
         raise UserError(f"run: {there[0]} is not in a run folder (no config.yaml); give a folder that ganctl made")
-    names = [os.path.relpath(run.folder, outputs) for run in all_runs(outputs)]
+    names = [*(os.path.relpath(run.folder, outputs) for run in all_runs(outputs)), NEWEST]
     raise UserError(
         f"run: no run {selector!r}{hint(selector, names)}; give a run folder, a checkpoint file, a name under "
         f"{outputs}, or newest (see ganctl list runs)"

@@ -118,7 +118,7 @@ def played(row: Row, run: Run, gpu: Gpu, alone: bool, signals: Callable[[], Sequ
         images_seen=store.read_status(run).images_seen,
         seconds=round(time.monotonic() - began, 1),
         folder=str(run.folder),
-        reason=told if status != FINISHED else "",
+        reason=told if status != FINISHED else stopped_by_score(run),
         losses=last_figures(run),
     )
 
@@ -131,7 +131,20 @@ def wait_for_predecessor(run: Run, signals: Callable[[], Sequence[int]]) -> None
 
 def stopped_by_doctor(run: Run) -> str:
     """The verdict for which a run was ended before its length was reached, or nothing."""
+    return str(store.read_result(run).get("verdict")) if ended_by(run) == DOCTOR else ""
+
+
+def stopped_by_score(run: Run) -> str:
+    """In words, that a run's score had long been worse than its best when it was ended, or nothing."""
+    best = store.read_result(run).get("best")
+    if not best or ended_by(run) in (None, DOCTOR):
+        return ""
+    what = f"{best['name']} {best['value']:.4g} after {best['images_seen']:,} images"
+    return f"stopped early, as it had become worse than at its best ({what}: best.ckpt)"
+
+
+def ended_by(run: Run) -> str | None:
+    """What ended a finished run before its length was reached: `early_stop`, or None where it was not ended so."""
     settings, result = store.read_config(run), store.read_result(run)
     short = result.get("images_seen", 0) < settings["images"]
-    watched = settings["early_stop"] == DOCTOR and settings.get("minutes") is None
-    return str(result.get("verdict")) if watched and short else ""
+    return settings["early_stop"] if short and settings.get("minutes") is None else None
