@@ -9,6 +9,7 @@ from torch import tensor
 from ganctl.data.points import Grid25, Ring8
 from ganctl.metrics.coverage import conditional_accuracy, coverage, is_covered, reverse_kl
 from ganctl.metrics.diversity import diversity, memorisation, nearest
+from ganctl.metrics.panel import measure_pixels
 from ganctl.metrics.points import score_points
 
 
@@ -69,6 +70,17 @@ def test_duplicates_by_hand() -> None:
     assert found.duplicates == 0.5
     collapsed = diversity(torch.zeros(4, 1), reals)
     assert (collapsed.ratio, collapsed.neighbours, collapsed.duplicates) == (0, 0, 1)
+
+
+def test_data_of_copies_is_no_measure_of_neighbours() -> None:
+    """Four pictures, each twice: nothing lies nearer than 0, and only exact copies among the samples are duplicates."""
+    reals = torch.arange(4.0).repeat_interleave(2)[:, None]
+    found = diversity(tensor([[0.0], [0.0], [5.0], [9.0]]), reals)
+    assert found.neighbours is None
+    assert found.duplicates == 0.5
+    assert memorisation(reals + 0.1, reals, reals) is None
+    measured = measure_pixels(tensor([[0.0], [0.0], [5.0]]), reals, ["diversity"])
+    assert list(measured) == ["diversity", "duplicates"]
 
 
 def test_diversity_of_large_bytes_is_exact() -> None:

@@ -119,7 +119,7 @@ class Examination:
             measured["shares"] = self.share(reals.label.cpu()[across.argmin(1)])
         if not reals.points:
             measured |= {"neighbours": found.neighbours, "duplicates": found.duplicates}
-            measured["nearest"] = float(across.min(1).values.median()) / max(reals.lonely, TINY)
+            measured["nearest"] = float(across.min(1).values.median()) / reals.lonely if reals.lonely else None
             measured["contrast"] = float(rows.std(1).mean()) / max(reals.contrast, TINY)
         return measured
 

@@ -53,8 +53,9 @@ class Prior(ABC):
         """The code of that name, or ValueError in words."""
         found = next((code for code in self.codes if code.name == name), None)
         if found is None:
-            known = ", ".join(code.name for code in self.codes) or "none: this model has no latent codes"
-            raise ValueError(f"code={name}: no such code; known are {known}")
+            known = ", ".join(code.name for code in self.codes)
+            told = f"no such code; known are {known}" if known else "this model has no latent codes; leave code out"
+            raise ValueError(f"code={name}: {told}")
         return found
 
     def sweep(

@@ -15,7 +15,7 @@ class Diversity:
     """Samples against reals; 1 means as varied as the data."""
 
     ratio: float  # mean distance of two samples over that of two reals (healthy runs: 0.85 and more)
-    neighbours: float  # median distance to the nearest other sample, over that of the reals
+    neighbours: float | None  # median distance to the nearest other sample, over that of the reals; None: those are 0
     duplicates: float  # share of the samples that have a near copy among the samples
 
 
@@ -29,12 +29,17 @@ def diversity(samples: Tensor, reals: Tensor) -> Diversity:
     count = min(len(samples), len(reals), MOST)
     fake, real = flat(samples[:count]), flat(reals[:count])
     fake_nearest, real_nearest = nearest_other(fake), nearest_other(real)
-    typical = real_nearest.median().clamp_min(1e-12)
+    typical = real_nearest.median()
     return Diversity(
         ratio=float(mean_distance(fake) / mean_distance(real).clamp_min(1e-12)),
-        neighbours=float(fake_nearest.median() / typical),
-        duplicates=float((fake_nearest < COPY * typical).double().mean()),
+        neighbours=over(fake_nearest.median(), typical),
+        duplicates=float((fake_nearest <= COPY * typical).double().mean()),
     )
+
+
+def over(value: Tensor, typical: Tensor) -> float | None:
+    """A ratio; None where real pictures are mostly copies of each other, and nothing can be held against them."""
+    return float(value / typical) if typical > 0 else None
 
 
 def flat(pictures: Tensor) -> Tensor:
@@ -64,10 +69,11 @@ def nearest(samples: Tensor, reals: Tensor, count: int = 1) -> tuple[Tensor, Ten
     return torch.cat(distances), torch.cat(indices)
 
 
-def memorisation(samples: Tensor, held_out: Tensor, training: Tensor) -> float:
+def memorisation(samples: Tensor, held_out: Tensor, training: Tensor) -> float | None:
     """Median distance of a sample to its nearest training picture, over that of held-out pictures.
 
-    Near 1: samples are as far from the training pictures as unseen ones are; under 0.5: some are near copies.
+    Near 1: samples are as far from the training pictures as unseen ones are; under 0.5: some are near copies. None
+    where most of those held out lie among the training pictures as well.
     """
     ours, theirs = nearest(samples, training)[0].median(), nearest(held_out, training)[0].median()
-    return float(ours / theirs.clamp_min(1e-12))
+    return over(ours, theirs)

@@ -199,20 +199,19 @@ class Panel:
 
 
 def measure_pixels(samples: Tensor, reals: Tensor, metrics: Collection[str]) -> dict[str, Measured]:
-    """Variety and nearness to the training pictures."""
-    values: dict[str, Measured] = {}
+    """Variety and nearness to the training pictures; without what data full of copies has no measure for."""
+    values: dict[str, float | None] = {}
     if "diversity" in metrics:
         found = diversity(samples, reals)
-        values |= {"diversity": Measured(found.ratio), "neighbours": Measured(found.neighbours)}
-        values["duplicates"] = Measured(found.duplicates)
+        values |= {"diversity": found.ratio, "neighbours": found.neighbours, "duplicates": found.duplicates}
     if "memorisation" in metrics:
         if len(reals) < HELD_OUT:
             raise UserError(
                 f"metrics: memorisation needs {HELD_OUT} pictures of the data or more; there are {len(reals)}"
             )
         held_out, rest = reals[: len(reals) // HELD_OUT], reals[len(reals) // HELD_OUT :]
-        values["memorised"] = Measured(memorisation(samples[:MOST], held_out[:MOST], rest))
-    return values
+        values["memorised"] = memorisation(samples[:MOST], held_out[:MOST], rest)
+    return {key: Measured(value) for key, value in values.items() if value is not None}
 
 
 def labels_to_wish(labels: Tensor | None, count: int) -> Tensor | None:
