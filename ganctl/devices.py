@@ -113,11 +113,15 @@ def _cpu_flags() -> frozenset[str]:
     return frozenset(next((line.split(":")[1].split() for line in lines if line.startswith("flags")), []))
 
 
-def precision_of(precision: Any, placement: Placement) -> LightningPrecision:
-    """`auto` takes bf16 only where the hardware multiplies it."""
+def precision_of(precision: Any, placement: Placement, shape: Sequence[int] = ()) -> LightningPrecision:
+    """`auto` takes bf16 only where the hardware multiplies it, and never for points in the plane.
+
+    shape: (C, H, W) of what is trained on. A point's coordinates need more than the three digits that bf16 has.
+    """
     wanted = str(precision)
     if wanted == "auto":
-        return "bf16-mixed" if multiplies_bf16(placement) else "32-true"
+        points = tuple(shape[1:]) == (1, 1)
+        return "bf16-mixed" if multiplies_bf16(placement) and not points else "32-true"
     known: dict[str, LightningPrecision] = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}
     if wanted not in known:
         raise UserError(f"precision: {precision!r}; accepted are auto, 32, bf16, 16")

@@ -1,6 +1,7 @@
 """Which device a run gets, what it is told where there is none, and how the runs of a sweep share GPUs out."""
 
 import os
+from functools import cache
 
 import pytest
 import torch
@@ -29,7 +30,7 @@ def three_gpus(monkeypatch):
 @pytest.fixture
 def no_gpu(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", cache(lambda: False))  # PyTorch asks for what it wraps
 
 
 @pytest.mark.parametrize("device", ["idle", "auto"])
@@ -49,6 +50,9 @@ def test_gpus_by_number(three_gpus):
 def test_precision_follows_the_hardware(three_gpus):
     assert devices.precision_of("auto", devices.place([1])) == "bf16-mixed"
     assert devices.precision_of("auto", devices.place([2])) == "32-true"
+    assert devices.precision_of("auto", devices.place([1]), (1, 32, 32)) == "bf16-mixed"
+    assert devices.precision_of("auto", devices.place([1]), (2, 1, 1)) == "32-true"  # points in the plane
+    assert devices.precision_of("bf16", devices.place([1]), (2, 1, 1)) == "bf16-mixed"
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def plan(settings: dict[str, Any]) -> str:
     with weightless():
         game = parts.game_of(settings)
     placement = stage.placement if stage else place(settings["device"])
-    precision = precision_of(settings["precision"], placement)
+    precision = precision_of(settings["precision"], placement, settings["description"]["shape"])
     count = len(stage.table) if stage else settings["description"]["count"]
     blocks = [
         yaml.safe_dump(settings, sort_keys=False).rstrip(),

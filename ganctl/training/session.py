@@ -199,7 +199,7 @@ class Session:
 
     def trainer(self) -> pl.Trainer:
         """Lightning, without the parts that ganctl does itself: checkpoints, progress, lengths."""
-        precision = precision_of(self.settings["precision"], self.placement)
+        precision = precision_of(self.settings["precision"], self.placement, self.settings["description"]["shape"])
         log.info("device: %s (%s); precision: %s", self.placement.accelerator, self.placement.reason, precision)
         begin = self.state["images_seen"] if self.state else None
         board = TensorBoardLogger(
