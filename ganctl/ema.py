@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ganctl.games.game import Game
+from ganctl.games.game import Game, Generative
 from ganctl.schedules import Schedule, value_at
 
 REHEARSALS = 32  # batches over which batch statistics are measured
@@ -84,10 +84,11 @@ class Average(nn.Module):
     def measure(self, game: Game) -> None:
         """Measure the averages' batch statistics anew: those of the live weights do not fit averaged ones.
 
-        Inputs come from a generator of its own, so training stays bit for bit what it would be without.
+        Inputs come from a generator of its own, so training stays bit for bit what it would be without. A game that
+        cannot draw its inputs from noise keeps the live statistics, which are means over many batches of real ones.
         """
         norms = [module for module in self.copies.modules() if isinstance(module, _BatchNorm)]
-        if not norms or self._measured:
+        if not norms or self._measured or not isinstance(game, Generative):
             return
         self._measured = True
         momenta = [norm.momentum for norm in norms]

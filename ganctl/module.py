@@ -136,6 +136,11 @@ class GameModule(pl.LightningModule):
                 parameter.requires_grad_(False)
 
     @property
+    def scaler(self) -> Any:
+        """What keeps half-precision gradients from vanishing (precision=16), or None."""
+        return getattr(self.trainer.precision_plugin, "scaler", None)
+
+    @property
     def clock(self) -> Clock:
         return Clock(self.images_seen, self.rounds, self.every)
 
@@ -148,7 +153,9 @@ class GameModule(pl.LightningModule):
 
         Without either they only cost time: a tenth of the round of a small network.
         """
-        wraps = getattr(self.trainer.precision_plugin, "scaler", None) is not None or self.trainer.world_size > 1
+        wraps = self.scaler is not None or self.trainer.world_size > 1
+        if self.scaler is not None:
+            self.watch_every = 0  # gradients are multiplied by the scale, and overflow now and then, as they should
         self.lower: Callable[[Tensor], None] = self.manual_backward if wraps else Tensor.backward
         wrapped = self.optimizers(use_pl_optimizer=wraps)
         wrapped = wrapped if isinstance(wrapped, list) else [wrapped]

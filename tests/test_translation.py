@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from ganctl.config.preparation import compose, prepare
 from ganctl.data.batch import Pairs
+from ganctl.ema import Average
 from ganctl.errors import UserError
 from ganctl.games.game import Clock, Task
 from ganctl.games.regression import RegressionGame, alike
@@ -197,8 +198,8 @@ def test_translate_refuses_choices_it_does_not_have() -> None:
         played.translate(BATCH.source, Task(target=torch.zeros(2)))
 
 
-def test_batch_norm_is_measured_on_the_latest_sources() -> None:
-    """Of sources 0.2 and 0.4: mean 0.3; before the first round there is nothing to measure."""
+def test_the_average_keeps_batch_norm_as_it_was_measured_on_real_sources() -> None:
+    """Of sources 0.2 and 0.4: mean 0.3, also when the average is sampled; nothing is drawn from noise here."""
 
     class Normed(Translator):
         def __init__(self) -> None:
@@ -208,13 +209,13 @@ def test_batch_norm_is_measured_on_the_latest_sources() -> None:
         def forward(self, image: Tensor, label: Tensor | None = None) -> Tensor:
             return self.norm(image)
 
-    played = RegressionGame(Normed(), [L1()])
-    played.rehearse(torch.Generator())
-    assert played.generator.norm.running_mean.item() == 0
+    played, average = RegressionGame(Normed(), [L1()]), Average()
+    average.follow(played)
+    average.settle(played)
     played.deal(BATCH, frozenset(), START)
-    played.generator.norm.reset_running_stats()
-    played.rehearse(torch.Generator())
-    assert played.generator.norm.running_mean.item() == pytest.approx(0.3)
+    average.update(0, 2)
+    with average.sampled(played):
+        assert played.generator.norm.running_mean.item() == pytest.approx(0.3)
 
 
 def test_a_penalty_beside_batch_norm_is_refused() -> None:

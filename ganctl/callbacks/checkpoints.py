@@ -8,7 +8,7 @@ import torch
 from pytorch_lightning.utilities import move_data_to_device
 
 from ganctl.callbacks.pace import crossed
-from ganctl.callbacks.state import capture, own
+from ganctl.callbacks.state import capture, others_own
 from ganctl.errors import NotFinite
 from ganctl.module import GameModule
 from ganctl.runs import checkpoint
@@ -58,7 +58,7 @@ def states_of_others(trainer: pl.Trainer, module: GameModule) -> list[dict[str, 
     if trainer.world_size == 1:
         return []
     found: list[Any] = [None] * trainer.world_size
-    torch.distributed.all_gather_object(found, move_data_to_device(own(module), "cpu"))
+    torch.distributed.all_gather_object(found, move_data_to_device(others_own(module), "cpu"))
     return found[1:]
 
 

@@ -21,6 +21,7 @@ def capture(module: GameModule, callbacks: Mapping[str, pl.Callback], others: Se
         "game": module.game.state_dict(),
         "average": module.average.state_dict(),
         "optimizers": {name: optimizer.state_dict() for name, optimizer in module.by_turn.items()},
+        **({"scaler": module.scaler.state_dict()} if module.scaler is not None else {}),
         **own(module),
         **({"others": list(others)} if others else {}),
         "callbacks": {name: callback.state_dict() for name, callback in callbacks.items()},
@@ -31,17 +32,33 @@ def restore(state: State, module: GameModule, callbacks: Mapping[str, pl.Callbac
     """Continue from `capture`'s state; networks and optimizers must be on their device already."""
     module.images_seen, module.rounds = state["images_seen"], state["rounds"]
     module.game.load_state_dict(state["game"])
+    refill(module, state.get("buffers") or {})
     module.average.load_state_dict(state["average"])
     for name, optimizer in module.by_turn.items():
         optimizer.load_state_dict(state["optimizers"][name])
     module.tally.load_state_dict(move_data_to_device(state["tally"], module.device))
+    if module.scaler is not None and "scaler" in state:
+        module.scaler.load_state_dict(state["scaler"])
     for name, callback in callbacks.items():
         callback.load_state_dict(state["callbacks"][name])
+
+
+@torch.no_grad()
+def refill(module: GameModule, buffers: Mapping[str, torch.Tensor]) -> None:
+    """Give the game's buffers these values; those that a checkpoint does not hold stay as they are."""
+    for name, buffer in module.game.named_buffers():
+        if name in buffers:
+            buffer.copy_(buffers[name])
 
 
 def own(module: GameModule) -> State:
     """What differs between the processes of a run on several devices."""
     return {"tally": module.tally.state_dict(), "random": random_states()}
+
+
+def others_own(module: GameModule) -> State:
+    """`own` of a process other than the first, with the game's buffers, which each fills from its own pictures."""
+    return {**own(module), "buffers": dict(module.game.named_buffers())}
 
 
 def of_rank(state: State, rank: int) -> State:

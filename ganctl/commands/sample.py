@@ -28,7 +28,7 @@ class Arguments:
         None, f"how many pictures: {TOGETHER}; of every class with label=each, of every text: {PER_CLASS}", least=1
     )
     seed: int = option(0, "which pictures", least=0)
-    label: str | None = option(None, "a class by number or name; each: a sheet with one class a row")
+    label: str | None = option(None, "a class by number or name, or attributes, a,b; each: one class a row")
     batch_size: int = option(64, "painted at once; changes the memory needed, not the pictures", least=1)
     ema: bool = option(True, "with the averaged weights; false: those of the last round")
     format: Literal["grid", "files", "npz"] = option("grid", "one sheet, a folder of PNG, or one uint8 array")

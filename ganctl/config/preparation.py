@@ -8,7 +8,7 @@ and three more: `choices` (group -> option), `description` (shape, classes, coun
 `overrides` (as typed).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -124,6 +124,8 @@ class Preparation:
         known = self.sizes_known and not unfit and not self.resolver.failed
         self.mistakes += unfit
         game = judge(model, own["plugins"], self.mistakes, sizes_known=known)
+        if game is not None:
+            self.mistakes += shares_of(own, game.batch_sizes(own["batch_size"]) - {own["batch_size"]})
         if looked is not None and own["batch_size"] > looked.facts.count:
             self.mistakes += scant(looked, own["batch_size"], sound=self.sizes_known)
         if all(isinstance(model.get(key), dict) for key in MODEL_KEYS):
@@ -202,10 +204,19 @@ def plain(description: "Description") -> Config:
 
 def across(own: Config) -> list[str]:
     """Mistakes of the run's own settings that no setting shows alone."""
-    devices, size = own["device"], own["batch_size"]
-    count = len(devices) if isinstance(devices, list) else own["trainer"]["processes"]
-    shares = [f"batch_size: {size}; must be a multiple of {count}, the number of devices"] if size % count else []
-    return shares + plugin_mistakes(own["plugins"])
+    shares = shares_of(own, [own["batch_size"]])
+    clip = own["trainer"]["clip"]
+    halved = str(own["precision"]) == "16" and clip is not None
+    scaled = [f"trainer.clip: {clip}; gradients are scaled with precision=16; set precision=bf16 or clip=null"]
+    return shares + (scaled if halved else []) + plugin_mistakes(own["plugins"])
+
+
+def shares_of(own: Config, sizes: Collection[int]) -> list[str]:
+    """Batch sizes that the run's devices cannot share evenly, in words."""
+    count = len(own["device"]) if isinstance(own["device"], list) else own["trainer"]["processes"]
+    whose = "batch_size" if own["batch_size"] in sizes else "batch_sizes"
+    told = "must be a multiple of {}, the number of devices"
+    return [f"{whose}: {size}; {told.format(count)}" for size in sorted(sizes) if size % count]
 
 
 def facts_of(description: "Description") -> Config:

@@ -60,6 +60,8 @@ class DomainGame(Game, Translating):
         super().__init__()
         if generator.classes != classifier.classes:
             raise ValueError(f"classifier: {classifier.classes} classes; the generator is told {generator.classes}")
+        if classifier.fakes:
+            raise ValueError(f"classifier: fakes={classifier.fakes}; it learns from real pictures only, set fakes to 0")
         classifier.attach(discriminator.feature_size)
         self.generator, self.discriminator, self.classifier = generator, discriminator, classifier
         self.augment, self.reconstruction = augment, reconstruction

@@ -142,12 +142,13 @@ class Game(nn.Module, ABC):
         """How many images the next round takes; growing games override it."""
         return batch_size
 
+    def batch_sizes(self, batch_size: int) -> frozenset[int]:
+        """All values that `batch_size` will take."""
+        return frozenset({batch_size})
+
     def status(self) -> str:
         """What the progress line says beside the losses, and a sheet below its pictures, e.g. the stage of growth."""
         return ""
-
-    def rehearse(self, generator: torch.Generator) -> None:
-        """One forward of the averaged modules on inputs as sampling will draw them, to measure batch statistics."""
 
 
 class Generative(Game):
@@ -172,6 +173,7 @@ class Generative(Game):
         return self.paint(inputs)
 
     def rehearse(self, generator: torch.Generator) -> None:
+        """One forward of the averaged modules on inputs as sampling will draw them, to measure batch statistics."""
         device = next(self.parameters()).device
         self.paint(self.request(Wish(REHEARSAL), generator).map(lambda value: value.to(device)))
 

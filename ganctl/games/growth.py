@@ -22,6 +22,10 @@ class Growth:
         """Images of the next round; `batch_size` is the run's own."""
         return batch_size
 
+    def all_batch_sizes(self, batch_size: int) -> frozenset[int]:
+        """All values that `batch_size` takes in a whole training."""
+        return frozenset({batch_size})
+
     def follow(self, real: Tensor) -> Tensor:
         """Reals [B, C, H, W] as large, and as sharp, as the fakes are now."""
         return real
@@ -84,7 +88,13 @@ class Progressive(Growth):
             network.grow(self.position(images_seen))
 
     def batch_size(self, images_seen: int, batch_size: int) -> int:
-        side = min(self.generator.sizes[ceil(self.position(images_seen))])
+        return self.at_side(min(self.generator.sizes[ceil(self.position(images_seen))]), batch_size)
+
+    def all_batch_sizes(self, batch_size: int) -> frozenset[int]:
+        return frozenset(self.at_side(min(size), batch_size) for size in self.generator.sizes[self.first :])
+
+    def at_side(self, side: int, batch_size: int) -> int:
+        """The batch size at a size whose smaller side is `side`."""
         reached = [size for begin, size in self.batch_sizes.items() if begin <= side]
         return reached[-1] if reached else batch_size
 

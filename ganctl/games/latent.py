@@ -21,6 +21,7 @@ from ganctl.networks.augment import Augment
 from ganctl.networks.interfaces import Discriminator, Generator, StyleBased
 
 COMFORTABLE = (8, 16)  # columns of a sheet
+REMEMBERED = 64  # combinations of attributes
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class LatentRound:
 
 class LatentGame(Generative):
     """Goodfellow et al. 2014, algorithm 1: the discriminator learns to tell, then the generator to pass."""
+
+    remembered: Tensor  # [REMEMBERED, classes]: attributes of pictures that were seen, -1 before the first
 
     def __init__(
         self,
@@ -60,6 +63,8 @@ class LatentGame(Generative):
         for penalty in generator_penalties:
             penalty.accept(generator)
         self.growth.attach(generator, discriminator)
+        if generator.classes:
+            self.register_buffer("remembered", torch.full((REMEMBERED, generator.classes), -1.0))
         for auxiliary in auxiliaries:
             auxiliary.attach(discriminator.feature_size, prior)
 
@@ -76,9 +81,16 @@ class LatentGame(Generative):
     def deal(self, batch: Images, playing: frozenset[str], clock: Clock) -> LatentRound:
         noise = self.prior.draw(len(batch), device=batch.image.device)
         inputs = LatentInputs(noise, batch.label)
+        self.remember(batch.label)
         with torch.set_grad_enabled("generator" in playing):
             fake = self.generator(inputs.noise, inputs.label)
         return LatentRound(self.growth.follow(batch.image), inputs, fake, clock)
+
+    def remember(self, label: Tensor | None) -> None:
+        """Keep combinations of attributes that occur; of classes every one does."""
+        if label is not None and label.is_floating_point() and self.generator.classes:
+            kept = label[:REMEMBERED]
+            self.remembered[: len(kept)] = kept
 
     def discriminator_loss(self, round: LatentRound) -> Outcome:
         label, noise = round.inputs.label, round.inputs.noise
@@ -118,6 +130,9 @@ class LatentGame(Generative):
     def batch_size(self, images_seen: int, batch_size: int) -> int:
         return self.growth.batch_size(images_seen, batch_size)
 
+    def batch_sizes(self, batch_size: int) -> frozenset[int]:
+        return self.growth.all_batch_sizes(batch_size)
+
     def status(self) -> str:
         return self.growth.status()
 
@@ -134,13 +149,14 @@ class LatentGame(Generative):
         return None if wish.code is None else len(self.prior.code(wish.code).values())
 
     def labels(self, wish: Wish) -> Tensor | None:
-        """The labels wished for, or the classes in turn; none where the generator is unconditional."""
+        """The labels wished for; else classes in turn, or attributes as they occur; none where there are no labels."""
         classes = self.generator.classes
         if not classes and wish.label is not None:
             raise ValueError("label: this model was trained without labels and cannot draw a class")
         if not classes or wish.label is not None:
             return wish.label
-        return torch.arange(wish.count) % classes
+        known = self.remembered[self.remembered.min(1).values >= 0].cpu()
+        return known[torch.arange(wish.count) % len(known)] if len(known) else torch.arange(wish.count) % classes
 
     def paint(self, inputs: LatentInputs) -> Tensor:
         return self.growth.enlarge(paint(self.generator, inputs))

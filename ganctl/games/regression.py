@@ -36,13 +36,11 @@ class RegressionGame(Game, Translating):
         if not content:
             raise ValueError("content: no loss; the generator needs one or more, such as ganctl.losses.content.L1")
         self.generator, self.content, self.reach = generator, nn.ModuleList(content), generator.reach
-        self.recent: Tensor | None = None  # the latest sources, for `rehearse`; the stream deals them again on resume
 
     def turns(self) -> tuple[Turn, ...]:
         return (Turn("generator", (self.generator,), self.generator_loss),)
 
     def deal(self, batch: Pairs, playing: frozenset[str], clock: Clock) -> PairedRound:
-        self.recent = batch.source
         with torch.set_grad_enabled("generator" in playing):
             output = self.generator(batch.source)
         return PairedRound(batch.source, batch.target, output, clock)
@@ -68,11 +66,6 @@ class RegressionGame(Game, Translating):
 
     def sheet_columns(self) -> int:
         return 3 * TRIPLES
-
-    def rehearse(self, generator: torch.Generator) -> None:
-        """The latest sources once more: before the first round there are none, and nothing to measure."""
-        if self.recent is not None:
-            self.generator(self.recent)
 
     def translate(self, image: Tensor, task: Task) -> Tensor:
         if task.direction not in (None, *self.directions):

@@ -11,8 +11,8 @@ from ganctl.schedules import Schedule
 def overlap(network: nn.Module) -> Tensor:
     """Brock et al. 2019, eq. 3: sum over layers of |W W^T * (1 - I)|^2; lengths are free, only angles count.
 
-    A row of W is one filter; biases, scales and tables of labels are left out. Under spectral norm W is the weight
-    as it is stored, before the division.
+    A row of W is one filter (of a transposed convolution, what one input channel gives); biases, scales and tables of
+    labels are left out. Under spectral norm W is the weight as it is stored, before the division.
     """
     layers = [weight.flatten(1) for weight in filters(network)]
     products = [layer @ layer.t() for layer in layers]
@@ -21,7 +21,8 @@ def overlap(network: nn.Module) -> Tensor:
 
 def filters(network: nn.Module) -> list[Tensor]:
     """The weights of two or more dimensions that are trained, tables of embeddings apart."""
-    tables = {id(module.weight) for module in network.modules() if isinstance(module, nn.Embedding)}
+    embeddings = [module for module in network.modules() if isinstance(module, nn.Embedding)]
+    tables = {id(weight) for module in embeddings for weight in module.parameters()}  # also what a norm is made of
     return [weight for weight in network.parameters() if weight.ndim > 1 and id(weight) not in tables]
 
 

@@ -22,8 +22,9 @@ class ADA(Augment):
     generated (section 2.2, appendix C). Near 1 they do, so strength stops at `limit`.
 
     Strength rises while E[sign D(real)] exceeds `target` and falls otherwise, one unit in `ramp_images` (eq. 1 and
-    section 3.1), decided every `interval` rounds. Where a score's sign tells nothing (Wasserstein, relativistic),
-    `target: null` leaves `strength` as it is given: a number, or a schedule.
+    section 3.1), decided every `interval` looks at reals: one a round, or two where two discriminators share it. Where
+    a score's sign tells nothing (Wasserstein, relativistic), `target: null` leaves `strength` as it is given: a
+    number, or a schedule.
     Pictures are resampled once, bilinearly, where the paper filters with a wavelet; their border is mirrored.
     """
 

@@ -31,9 +31,9 @@ class Sampler(Loaded):
     def sample(self, n: int = 64, seed: int = 0, label: Label = None, batch_size: int = 64, **wishes: Any) -> Tensor:
         """Pictures [n, C, H, W] in [-1, 1] on the CPU, the same for any `batch_size` (in fp32: to one grey level).
 
-        label: a class by number or name, a list of one for each picture, `each` (n of every class, class by class),
-        or None. wishes: truncation, style_mix, code, text (a caption; several, in a list or parted by |: n of each,
-        caption by caption). Raises UserError for what this game cannot grant.
+        label: a class by number or name, or attributes with commas; a list of one for each picture; `each` (n of every
+        class, class by class); or None. wishes: truncation, style_mix, code, text (a caption; several, in a list or
+        parted by |: n of each, caption by caption). Raises UserError for what this game cannot grant.
         """
         return torch.cat(list(self.batches(n, seed, label, batch_size, **wishes)))
 
@@ -74,11 +74,17 @@ class Sampler(Loaded):
             return label
         if not self.classes:
             raise UserError(f"label: {label} was given, and this run was trained without labels; leave label out")
-        if label == EACH:
-            return torch.arange(self.classes).repeat_interleave(n)
-        if isinstance(label, int | str):
-            return torch.full((n,), self.class_number(label))
-        return torch.tensor([self.class_number(each) for each in label])
+        listed = range(self.classes) if label == EACH else [label] if isinstance(label, int | str) else label
+        found = torch.stack([self.one_label(each) for each in listed])
+        return found.repeat_interleave(n, 0) if label == EACH or isinstance(label, int | str) else found
+
+    def one_label(self, label: int | str) -> Tensor:
+        """A class as a number []; of a run trained on attributes those named, with commas, as [K] of 0 and 1."""
+        if not self.config["description"].get("attributes"):
+            return torch.tensor(self.class_number(label))
+        row = torch.zeros(self.classes)
+        row[[self.class_number(each.strip()) for each in str(label).split(",")]] = 1.0
+        return row
 
     def class_number(self, label: int | str) -> int:
         """A class by its name or its number. Raises UserError."""

@@ -15,6 +15,7 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.loggers import TensorBoardLogger
+from pytorch_lightning.strategies import DDPStrategy
 
 from ganctl.callbacks.agreeing import Agreeing
 from ganctl.callbacks.checkpoints import Checkpoints
@@ -210,7 +211,7 @@ class Session:
         return pl.Trainer(
             accelerator="gpu" if accelerator == "cuda" else accelerator,
             devices=list(devices) if accelerator == "cuda" else processes,
-            strategy="ddp_find_unused_parameters_true" if processes > 1 else "auto",
+            strategy=DDPStrategy(find_unused_parameters=True, broadcast_buffers=False) if processes > 1 else "auto",
             precision=precision,
             max_epochs=-1,
             callbacks=self.callbacks,
