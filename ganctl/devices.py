@@ -116,7 +116,7 @@ def _cpu_flags() -> frozenset[str]:
 def precision_of(precision: Any, placement: Placement, shape: Sequence[int] = ()) -> LightningPrecision:
     """`auto` takes bf16 only where the hardware multiplies it, and never for points in the plane.
 
-    shape: (C, H, W) of what is trained on. A point's coordinates need more than the three digits that bf16 has.
+    shape: (C, H, W) of what is trained on. bf16 slows the small layers that points take, and has three digits.
     """
     wanted = str(precision)
     if wanted == "auto":

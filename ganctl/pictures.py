@@ -69,14 +69,26 @@ def save_picture(picture: np.ndarray, path: Path) -> None:
 
 
 def save_animation(frames: Sequence[Path], path: Path, milliseconds: int = 300) -> None:
-    """A GIF of the pictures in order; the last one stays longer. Nothing is written for fewer than two."""
-    if len(frames) < 2:
+    """A GIF of the pictures in order; the last one stays longer. Nothing is written for fewer than two.
+
+    Files that are no pictures (cut off by a power cut) are passed over.
+    """
+    opened = [picture for frame in frames if (picture := read_picture(frame))]
+    if len(opened) < 2:
         return
-    opened = [Image.open(frame).convert("RGB") for frame in frames]
     size = max(each.width for each in opened), max(each.height for each in opened)
     pictures = [padded(each, size).convert("P", palette=Image.Palette.ADAPTIVE) for each in opened]
     durations = [milliseconds] * (len(pictures) - 1) + [8 * milliseconds]
     pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=durations, loop=0, optimize=True)
+
+
+def read_picture(path: Path) -> Image.Image | None:
+    """A picture in RGB; None where the file cannot be read as one."""
+    try:
+        with Image.open(path) as file:
+            return file.convert("RGB")
+    except (OSError, SyntaxError, ValueError):
+        return None
 
 
 def padded(picture: Image.Image, size: tuple[int, int]) -> Image.Image:

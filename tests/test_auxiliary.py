@@ -16,6 +16,7 @@ from ganctl.losses.regularizers import R1, Critique, GradientPenalty, LeCam
 from ganctl.networks.ada import ADA
 from ganctl.networks.augment import NoAugment
 from ganctl.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from ganctl.networks.mlp import MLPDiscriminator, MLPGenerator
 
 SHAPE = (1, 16, 16)
 
@@ -220,3 +221,17 @@ def test_parts_that_fit() -> None:
     info_game(augment=ADA(), adversarial=Hinge())
     info_game(augment=ADA(target=None, strength=0.2), adversarial=LeastSquares())
     info_game(discriminator=DCGANDiscriminator(SHAPE, width=4, norm="none"), penalties=[GradientPenalty(), R1(1.0)])
+
+
+def test_attributes_are_drawn_as_they_occur() -> None:
+    """Where nothing is wished for: the combinations of the pictures last seen, not one attribute after the other."""
+    generator = MLPGenerator((1, 1, 2), noise_size=2, hidden=[4], classes=3)
+    critic = MLPDiscriminator((1, 1, 2), hidden=[4], classes=3)
+    played = LatentGame(generator, critic, Gaussian(2), NonSaturating(), NoAugment())
+    chance = torch.Generator()
+    assert played.request(Wish(4), chance).label.tolist() == [0, 1, 2, 0]  # before the first round: classes in turn
+    rows = torch.tensor([[0.0, 1.0, 1.0], [0.0, 0.0, 0.0]])
+    played.deal(Images(torch.zeros(2, 1, 1, 2), rows), frozenset(), Clock(0, 0))
+    assert torch.equal(played.request(Wish(3), chance).label, rows[[0, 1, 0]])
+    played.deal(Images(torch.zeros(2, 1, 1, 2), torch.tensor([2, 1])), frozenset(), Clock(2, 1))
+    assert torch.equal(played.request(Wish(3), chance).label, rows[[0, 1, 0]])  # classes are not remembered

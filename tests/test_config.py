@@ -198,7 +198,7 @@ def test_every_option_has_a_caption() -> None:
     ("override", "sentence"),
     [
         ("model=dcgann", "model=dcgann: no such model; did you mean 'dcgan'?"),
-        ("augment=null", "augment=null: no such augment; there are: ada, diffaugment, none"),
+        ("augment=null", "augment=null: no such augment; there are: ada, ada_cifar10, ada_ffhq256, diffaugment, none"),
         ("modle=dcgan", "modle: no such key; did you mean 'model'?"),
         ("model.widht=3", "model.widht: no such key; did you mean 'model.width'?"),
         ("model.game.generator.widht=3",

@@ -184,3 +184,9 @@ def test_real_flowers(data_root: Path) -> None:
     held_out = table.held_out()
     assert held_out is not None
     assert (len(table), len(held_out)) == (559, 140)
+
+
+def test_held_out_folders_that_were_named_must_be_there() -> None:
+    put({"trainA/0.png": RED, "trainB/0.png": BLUE, "testA/0.png": RED, "testB/0.png": BLUE})
+    with pytest.raises(UserError, match="tsetA"):
+        UnpairedFolders("set", test_a="tsetA", size=8).open(CPU)

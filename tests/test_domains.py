@@ -167,3 +167,8 @@ def test_parts_that_do_not_fit_are_refused() -> None:
 def test_classes_become_attributes() -> None:
     assert as_attributes(torch.tensor([2, 0]), 3).tolist() == [[0, 0, 1], [1, 0, 0]]
     assert as_attributes(torch.tensor([[1.0, 1, 0]]), 3).tolist() == [[1, 1, 0]]
+
+
+def test_the_classifier_must_learn_from_real_pictures_only() -> None:
+    with pytest.raises(ValueError, match=r"classifier: fakes=1\.0; it learns from real pictures only, set fakes to 0"):
+        DomainGame(Painter(), Judge(), ClassifyLabel(CLASSES), Wasserstein(), NoAugment())

@@ -73,6 +73,8 @@ def test_batch_sizes_by_side():
     playing = game(batch_sizes={8: 6, 16: 3})
     assert [playing.batch_size(images, 10) for images in (0, 100, 101, 200, 251, 10**6)] == [10, 10, 6, 6, 3, 3]
     assert game().batch_size(10**6, 10) == 10
+    assert playing.batch_sizes(10) == {10, 6, 3}
+    assert game().batch_sizes(10) == {10}
 
 
 @pytest.mark.parametrize("name", ["progan", "stylegan"])

@@ -177,6 +177,7 @@ def test_overlap_reads_the_stored_weight_under_spectral_norm() -> None:
     overlap(layer).backward()
     assert layer.parametrizations.weight.original.grad is not None
     assert torch.equal(layer.parametrizations.weight[0]._u, before)  # no power iteration was made
+    assert filters(nn.utils.parametrizations.spectral_norm(nn.Embedding(4, 3))) == []  # a table still
 
 
 def test_lazy_penalty_counts_for_the_rounds_it_skips() -> None:

@@ -64,3 +64,14 @@ def test_an_animation_of_sheets_with_and_without_words(tmp_path):
     assert [frame.shape for frame in frames] == [(40 + strip(320), 320, 3)] * 2
     assert frames[0][40:].min() == 255
     assert frames[1][40:].min() < 50
+
+
+def test_what_is_no_picture_is_left_out_of_the_animation(tmp_path):
+    """As a power cut leaves it: an empty file, and one that ends too early."""
+    for name in ("1", "2", "3", "4"):
+        save_picture(np.full((40, 320, 3), 9 * int(name), np.uint8), tmp_path / f"{name}.png")
+    (tmp_path / "2.png").write_bytes(b"")
+    (tmp_path / "3.png").write_bytes((tmp_path / "3.png").read_bytes()[:60])
+    save_animation(sorted(tmp_path.glob("*.png")), tmp_path / "progress.gif")
+    with Image.open(tmp_path / "progress.gif") as film:
+        assert film.n_frames == 2

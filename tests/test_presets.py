@@ -1,10 +1,12 @@
 """Every paper-size form of conf/model plays on the meta device, where nothing takes memory, and is counted there."""
 
+import re
+import shlex
 from typing import Any
 
 import pytest
 import torch
-from model_data import PRESETS, overrides, own_side, without_weights
+from model_data import CONF, OPTIONS, PRESETS, overrides, own_side, without_weights
 
 from ganctl.building.weightless import weightless
 from ganctl.config.preparation import compose, prepare
@@ -52,3 +54,13 @@ def test_at_an_odd_size(model: str) -> None:
 @pytest.mark.parametrize("model", PRESETS)
 def test_with_any_channels(model: str, channels: int) -> None:
     play(settings_of(model, channels, ODD))
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_the_command_in_a_models_head_is_sound(name: str) -> None:
+    """With noise in place of the data that it names."""
+    head = re.search(r"^# ganctl train (.*?)(?:   |$)", (CONF / "model" / f"{name}.yaml").read_text(), re.MULTILINE)
+    assert head is not None
+    words = [word for word in shlex.split(head[1]) if not word.startswith(("dataset", "init_from"))]
+    side = own_side(name)
+    prepare(compose([*words, *overrides(name, [3, side, side], count=4096), *without_weights(name)]))

@@ -101,6 +101,19 @@ def test_each_gives_so_many_of_every_class_in_order():
     assert not torch.allclose(one, other)
 
 
+def test_attributes_are_named_together(outputs):
+    run = store.find("labelled", outputs)
+    content = checkpoint.load(run.checkpoints / "last.ckpt")
+    content["config"]["description"] |= {"names": ["smiling", "old", "bald"], "attributes": True}
+    path = run.folder / "attributes.ckpt"
+    checkpoint.save(path, content)
+    sampler = ganctl.load(path)
+    assert sampler.labels("old, smiling", 2).tolist() == [[1, 1, 0], [1, 1, 0]]
+    assert sampler.labels(["bald", "old,bald"], 2).tolist() == [[0, 0, 1], [0, 1, 1]]
+    assert sampler.labels("each", 1).tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
+    path.unlink()
+
+
 def test_class_names_are_understood(outputs):
     run = store.find("labelled", outputs)
     content = checkpoint.load(run.checkpoints / "last.ckpt")
@@ -120,6 +133,9 @@ def test_class_names_are_understood(outputs):
         (["run=plain", "label=1"], "label: 1 was given, and this run was trained without labels; leave label out"),
         (["run=labelled", "label=3"], "label: no class '3'; accepted are 0 to 2, and each"),
         (["run=labelled", "ckpt=best"], "ckpt: best is not in {outputs}/labelled; there are: last, 640"),
+        (["run=labelled", "label=²"], "label: no class '²'; accepted are 0 to 2, and each"),
+        (["run={outputs}/plain/checkpoints/last.ckpt", "ckpt=640"], "ckpt: 640 was given beside a checkpoint file"),
+        (["n=100000000000"], "n=100000000000: must be at most 1e+07"),
         (["run=plian"], "run: no run 'plian'; did you mean 'plain'?"),
         (["n=0"], "n=0: must be at least 1"),
         (["run=plain", "truncation=0"], "truncation: 0.0; must be more than 0"),
@@ -131,7 +147,7 @@ def test_class_names_are_understood(outputs):
 def test_mistakes_are_told_in_words(words, told, capsys, outputs):
     Path("there.png").touch()
     before = sorted(outputs.rglob("*"))
-    assert cli.main(["sample", *words]) == 2
+    assert cli.main(["sample", *(word.format(outputs=outputs) for word in words)]) == 2
     assert capsys.readouterr().err.startswith(f"ganctl sample: {told.format(outputs=outputs)}")
     assert sorted(outputs.rglob("*")) == before
     assert Path("there.png").stat().st_size == 0

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import signal
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytorch_lightning as pl
 import torch
 from PIL import Image
 
+from ganctl.callbacks.evaluation import Evaluating
 from ganctl.config.preparation import compose, prepare
 from ganctl.config.rechecking import recheck
 from ganctl.errors import INTERRUPTED, NOT_FINITE, TERMINATED, NotFinite, Stopped, UserError
@@ -289,6 +291,52 @@ def test_longer_than_before(outputs):
     start.train(settings_of())
     run = store.Run(outputs / "run")
     assert start.resume(run, recheck(store.read_config(run), ["images=240"]))["images_seen"] == 240
+
+
+def test_a_new_length_is_kept_for_the_next_time(outputs):
+    start.train(settings_of())
+    run = store.Run(outputs / "run")
+    stopper = After(25, lambda _: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(Stopped, match="after 208 images and saved"):
+        start.resume(run, recheck(store.read_config(run), ["images=320"]), callbacks=[stopper])
+    with pytest.raises(UserError, match=r"run is to have images=200, 208 images seen; give a greater length"):
+        start.resume(run, recheck(store.read_config(run), ["images=200"]))
+    assert start.resume(run, recheck(store.read_config(run)))["images_seen"] == 320
+
+
+def test_a_run_whose_minutes_are_over_is_left_as_it_is(outputs):
+    start.train(settings_of("images=80k", "minutes=0.005"))
+    run = store.Run(outputs / "run")
+    assert store.read_status(run).state == "finished"
+    with pytest.raises(UserError, match=r"is finished, its minutes=0.005 are over; give more, such as minutes=0.01"):
+        start.resume(run, recheck(store.read_config(run)))
+    seen = store.read_status(run).images_seen
+    assert start.resume(run, recheck(store.read_config(run), ["minutes=0.02"]))["images_seen"] > seen
+
+
+def test_a_value_that_is_only_written_otherwise_is_no_change(outputs):
+    start.train(settings_of())
+    saved = store.read_config(store.Run(outputs / "run"))
+    assert recheck(saved, ["images=240", "sample_every=8e1"])["sample_every"] == 80
+    with pytest.raises(UserError, match="sample_every=81: a resumed run keeps its own sample_every"):
+        recheck(saved, ["sample_every=81"])
+
+
+def test_a_run_may_be_trained_beside_the_main_thread(outputs):
+    found = []
+    thread = threading.Thread(target=lambda: found.append(start.train(settings_of())["images_seen"]))
+    thread.start()
+    thread.join()
+    assert found == [160]
+
+
+def test_a_run_that_its_score_ends_draws_what_it_ended_with(outputs, monkeypatch):
+    def evaluate(self: Evaluating, trainer: pl.Trainer, module: Any) -> None:
+        trainer.should_stop |= module.images_seen >= 56
+
+    monkeypatch.setattr(Evaluating, "evaluate", evaluate)
+    assert start.train(settings_of("evaluate_every=24", "early_stop=diversity"))["images_seen"] == 72
+    assert (outputs / "run" / "samples" / "000000072.png").exists()
 
 
 def test_a_finished_run_is_left_as_it_is(outputs):

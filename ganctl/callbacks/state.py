@@ -8,6 +8,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.utilities import move_data_to_device
 
+from ganctl.errors import UserError
 from ganctl.module import GameModule
 
 State = dict[str, Any]
@@ -31,7 +32,11 @@ def capture(module: GameModule, callbacks: Mapping[str, pl.Callback], others: Se
 def restore(state: State, module: GameModule, callbacks: Mapping[str, pl.Callback]) -> None:
     """Continue from `capture`'s state; networks and optimizers must be on their device already."""
     module.images_seen, module.rounds = state["images_seen"], state["rounds"]
-    module.game.load_state_dict(state["game"])
+    try:
+        module.game.load_state_dict(state["game"])
+    except RuntimeError as error:
+        first = " ".join(str(error).split())[:200]
+        raise UserError(f"resume: the checkpoint does not fit the game its own config describes ({first})") from error
     refill(module, state.get("buffers") or {})
     module.average.load_state_dict(state["average"])
     for name, optimizer in module.by_turn.items():

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
@@ -28,8 +29,9 @@ class Stopping(pl.Callback):
         self._before: dict[int, Any] = {}
 
     def on_train_start(self, trainer: pl.Trainer, module: GameModule) -> None:  # type: ignore[override]
-        for number in EXIT_CODES:
-            self._before[number] = signal.signal(number, self._ask)
+        if threading.current_thread() is threading.main_thread():  # to others signals do not come
+            for number in EXIT_CODES:
+                self._before[number] = signal.signal(number, self._ask)
         if module.images_seen >= self.images:  # killed after its last checkpoint, before it was called finished
             trainer.should_stop = True
 

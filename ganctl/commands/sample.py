@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ganctl.trained.sampling import Sampler
 
 EACH, PER_CLASS, TOGETHER = "each", 8, 64
+MOST = 10_000_000  # pictures at once: their noise is drawn before the first is painted
 TITLE = 60  # characters of a caption or another wish in a file's name
 
 
@@ -25,7 +26,10 @@ class Arguments:
     run: str | None = option(None, "a run folder, its name, or a checkpoint file; the newest run when not given")
     ckpt: str = option("last", "last, best, or the images seen of a numbered checkpoint, such as 300k")
     n: int | None = option(
-        None, f"how many pictures: {TOGETHER}; of every class with label=each, of every text: {PER_CLASS}", least=1
+        None,
+        f"how many pictures: {TOGETHER}; of every class with label=each, of every text: {PER_CLASS}",
+        least=1,
+        most=MOST,
     )
     seed: int = option(0, "which pictures", least=0)
     label: str | None = option(None, "a class by number or name, or attributes, a,b; each: one class a row")

@@ -41,6 +41,8 @@ def run(argv: list[str]) -> int:
         print(explain(line.config_dirs))
         return OK
     refuse_torchrun()
+    if "" in line.resumes:
+        raise UserError("resume: no run was named; write resume=newest, or a run's folder (see ganctl list runs)")
     if line.resumes:
         folder = sweep_meant(line.resumes[0])
         return resume(line) if folder is None else go_on_sweeping(folder, line)

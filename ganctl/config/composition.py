@@ -151,6 +151,8 @@ def composition_error(error: BaseException) -> str:
     text = str(error) if isinstance(error, HydraException) and str(error) else str(cause)
     lines = [line.strip() for line in text.splitlines() if line.strip() and "HYDRA_FULL_ERROR" not in line]
     told = " ".join(lines[:3]) or type(cause).__name__
+    if isinstance(cause, RecursionError):
+        told = "a YAML's defaults list leads back to that YAML; a file that replaces another cannot build on it"
     if isinstance(error, MissingConfigException):
         told = lines[0] + hint((error.missing_cfg_file or "").rpartition("/")[2], error.options or [])
     return f"the YAML cannot be composed: {told}"

@@ -84,9 +84,17 @@ def _changes(saved: Mapping[str, Any], changes: Sequence[str], mistakes: list[st
             mistakes.append(f"{text}: a run is resumed with one value; leave out the others")
         elif key in CHANGEABLE and not override.is_delete():
             accepted[key] = value
-        elif (old := _saved_value(saved, key)) != value or override.is_delete():
+        elif not _same(old := _saved_value(saved, key), key, value) or override.is_delete():
             mistakes.append(_refusal(text, key, old))
     return accepted
+
+
+def _same(old: Any, key: str, value: Any) -> bool:
+    """Whether a value is the saved one, perhaps written otherwise: 2k for 2000."""
+    if old == value or key not in names():
+        return old == value
+    mistakes: list[str] = []
+    return bool(settle({key: value}, mistakes)[key] == old) and not mistakes
 
 
 def _saved_value(saved: Mapping[str, Any], key: str) -> Any:

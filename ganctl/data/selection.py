@@ -46,7 +46,7 @@ class Selection:
         """A class by its name, else by its number. Raises UserError."""
         if str(wanted) in names:
             return list(names).index(str(wanted))
-        if str(wanted).isdigit() and int(wanted) < len(names):
+        if str(wanted).isdecimal() and int(wanted) < len(names):
             return int(wanted)
         known = hint(str(wanted), names) or f"; there are: {', '.join(names)}"
         raise UserError(f"{self.given}: no class {str(wanted)!r}{known}")

@@ -14,7 +14,7 @@ from ganctl.data.dataset import Dataset
 from ganctl.data.points import Points
 from ganctl.errors import GanctlError
 from ganctl.metrics.points import COUNT, scatter
-from ganctl.pictures import grid, strip
+from ganctl.pictures import grid, read_picture, strip
 from ganctl.reports.record import Record
 from ganctl.trained import sampling
 
@@ -86,8 +86,8 @@ def nearest(record: Record) -> Picture | None:
 
 
 def sheets_of(folder: Path) -> list[Path]:
-    """Pictures named by the images seen, in order."""
-    return sorted(path for path in folder.glob("*.png") if path.stem.isdigit())
+    """Pictures named by the images seen, in order, of those that can be read."""
+    return sorted(path for path in folder.glob("*.png") if path.stem.isdigit() and read_picture(path))
 
 
 def spread(paths: Sequence[Path], count: int) -> list[Path]:

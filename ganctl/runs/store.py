@@ -249,6 +249,8 @@ def newest(outputs: Path, needs_checkpoint: bool) -> Run:
 def find_checkpoint(selector: str | None, which: str | int = "last", outputs: Path | None = None) -> Path:
     """The checkpoint file that a user means: a file as it is (also outside any run), else `which` of a run."""
     if selector and os.path.isfile(os.path.expanduser(selector)):
+        if which != "last":
+            raise UserError(f"ckpt: {which} was given beside a checkpoint file ({selector}); leave one of them out")
         return Path(os.path.expanduser(selector))
     return checkpoint_path(find(selector, outputs), which)
 

@@ -90,7 +90,7 @@ class Sampler(Loaded):
         """A class by its name or its number. Raises UserError."""
         if label in self.names:
             return self.names.index(str(label))
-        if str(label).isdigit() and int(label) < self.classes:
+        if str(label).isdecimal() and int(label) < self.classes:
             return int(label)
         known = "" if all(name.isdigit() for name in self.names) else f" ({', '.join(self.names)})"
         raise UserError(f"label: no class {label!r}; accepted are 0 to {self.classes - 1}{known}, and each")

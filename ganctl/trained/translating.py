@@ -135,7 +135,7 @@ class Interpreter(Loaded):
         """A class or attribute by its name or its number. Raises UserError."""
         if target in self.names:
             return self.names.index(str(target))
-        if str(target).isdigit() and int(target) < self.classes:
+        if str(target).isdecimal() and int(target) < self.classes:
             return int(target)
         if not self.classes:
             raise UserError(f"target: {target} was given, and this run was trained without labels; leave target out")

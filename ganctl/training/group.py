@@ -9,18 +9,19 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from ganctl.devices import Placement
 from ganctl.errors import GanctlError, NotFinite, Stopped, UserError
 from ganctl.runs.atomic import write_text
-from ganctl.runs.status import read_json
-from ganctl.runs.store import Run, read_result, read_status, update_status
+from ganctl.runs.status import read_json, stored_status
+from ganctl.runs.store import Run, read_result, update_status
 
 STARTED_BY = "TORCHELASTIC_RUN_ID"  # in the environment of every process that torch.distributed.run starts
 OF_ANOTHER = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", STARTED_BY)
+POLL_SECONDS = 0.2
 ORDER, OUTCOME = ".order.json", ".outcome.json"
 ENDS = {"UserError": UserError, "NotFinite": NotFinite, "GanctlError": GanctlError}
 
@@ -52,8 +53,11 @@ def play_together(run: Run, settings: Mapping[str, Any], processes: int, resumin
         child = subprocess.Popen(
             command(run, processes), env=environment, stdin=subprocess.PIPE, stderr=told, start_new_session=True
         )
-        with signals_handed_to(run):
-            child.wait()
+        with signals_handed_to(run) as deliver:
+            while child.poll() is None:
+                with suppress(subprocess.TimeoutExpired):
+                    child.wait(POLL_SECONDS)
+                deliver()
     found = read_json(outcome)
     for file in (run.folder / ORDER, outcome, *([errors] if found else [])):
         file.unlink(missing_ok=True)
@@ -67,20 +71,29 @@ def command(run: Run, processes: int) -> list[str]:
 
 
 @contextmanager
-def signals_handed_to(run: Run) -> Iterator[None]:
-    """Inside, Ctrl-C and SIGTERM go to the first process, with which the others agree to stop."""
+def signals_handed_to(run: Run) -> Iterator[Callable[[], None]]:
+    """Inside, Ctrl-C and SIGTERM go to the first process, with which the others agree to stop.
+
+    Yields what hands on those that came before there was a first process; to be called now and then.
+    """
+    waiting: list[int] = []
+
+    def deliver() -> None:
+        pid = stored_status(run).pid if waiting else 0
+        while waiting and pid and pid != os.getpid():
+            with suppress(ProcessLookupError):
+                os.kill(pid, waiting.pop(0))
 
     def hand_on(number: int, frame: object) -> None:
-        pid = read_status(run).pid
-        if pid and pid != os.getpid():
-            os.kill(pid, number)
+        waiting.append(number)
+        deliver()
 
     try:
         before = {number: signal.signal(number, hand_on) for number in (signal.SIGINT, signal.SIGTERM)}
     except ValueError:  # not the main thread, to which signals do not come
         before = {}
     try:
-        yield
+        yield deliver
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -142,8 +142,8 @@ class Session:
             self.recorder,
             self.reporting,
             *([self.doctor] if self.doctor else []),
-            self.gallery,
             *([self.evaluating] if self.evaluating else []),
+            self.gallery,  # behind those that may end training, to draw what it ended with
             Interrupting(self.stopping),
             *([Agreeing()] if group.size(self.settings, self.placement) > 1 else []),
             self.checkpoints,

@@ -51,9 +51,18 @@ def resume(run: Run, settings: Config, *, callbacks: Sequence[pl.Callback] = ())
 
 def demand_more(run: Run, settings: Config, seen: int) -> None:
     """Raise UserError for a run that has come to its end: one more round would make another run of it."""
-    if store.read_status(run).state == "finished" and seen >= settings["images"]:
+    status, minutes = store.read_status(run), settings.get("minutes")
+    ended = status.state == "finished"
+    shortened = settings["images"] != store.read_config(run).get("images")
+    if seen >= settings["images"] and (ended or shortened):
+        is_what = "is finished" if ended else f"is to have images={settings['images']}"
         raise UserError(
-            f"resume: {run.folder} is finished, {seen:,} images seen; give a greater length, such as images={2 * seen}"
+            f"resume: {run.folder} {is_what}, {seen:,} images seen; give a greater length, such as images={2 * seen}"
+        )
+    if ended and minutes is not None and status.seconds >= 60 * minutes:
+        raise UserError(
+            f"resume: {run.folder} is finished, its minutes={minutes:g} are over; give more, such as "
+            f"minutes={2 * minutes:g}, or minutes=null to reach images={settings['images']}"
         )
 
 
@@ -81,6 +90,8 @@ def play(
             return Session(settings, stage, run, state, callbacks).play()
     with run.lock(), logged_to(run.log_file):
         store.update_status(run, state="running", images=settings["images"])
+        if state is not None:
+            store.write_config(run, settings)  # its new length, for the next time
         session = Session(settings, stage, run, state, callbacks)
         try:
             result = session.play()
