@@ -98,3 +98,16 @@ def test_how_an_end_is_told_from_process_to_process(outputs):
             group.conclude(run, found, outputs / "stderr.txt")
         assert str(raised.value) == str(end)
         assert raised.value.exit_code == end.exit_code
+
+
+def test_a_signal_that_comes_before_there_is_a_process_is_handed_on_later(outputs, monkeypatch):
+    run = store.create(outputs, "early", {})
+    sent = []
+    monkeypatch.setattr(os, "kill", lambda pid, number: sent.append((pid, number)))
+    with group.signals_handed_to(run) as deliver:
+        signal.raise_signal(signal.SIGINT)
+        deliver()
+        assert sent == []  # the folder still names this process
+        store.update_status(run, pid=4711)
+        deliver()
+    assert sent == [(4711, signal.SIGINT)]
