@@ -81,7 +81,7 @@ class Doctor(pl.Callback):
         if before is None or (before.name, before.level) != (verdict.name, verdict.level):
             self.tell(found, trainer)
         recent = self.found[-PATIENCE:]
-        if self.stop and len(recent) == PATIENCE and all(each.verdict.level == "red" for each in recent):
+        if self.stop and len(recent) == PATIENCE and all(each.verdict.hopeless for each in recent):
             log.info("Stopped early by the doctor: %s", verdict.name)
             trainer.should_stop = True
 

@@ -81,6 +81,7 @@ def train_and_compare(settings: Sequence[str], config_dirs: Sequence[str], argum
     if len(datasets := sorted({word for run in runs for word in run if word.startswith("dataset=")})) > 1:
         given = ", ".join(word.removeprefix("dataset=") for word in datasets)
         raise UserError(f"dataset: {given}; scores on different data say nothing of each other: give one dataset")
+    demand_one_dataset(runs, config_dirs)
     if len(runs) < 2:
         raise UserError("these settings make one run; give several values, such as model=dcgan,lsgan or seed=1,2")
     done = play_many([*settings, *evaluations(settings)], config_dirs)
@@ -96,6 +97,23 @@ def train_and_compare(settings: Sequence[str], config_dirs: Sequence[str], argum
     return compare(records, arguments) or done.code
 
 
+def demand_one_dataset(runs: Sequence[Sequence[str]], config_dirs: Sequence[str]) -> None:
+    """Raise UserError where a swept setting of the dataset makes other data of it; mistakes are left to the sweep."""
+    own = [[word for word in run if word.startswith("dataset")] for run in runs]
+    if all(words == own[0] for words in own):
+        return
+    from ganctl.config.preparation import compose, prepare
+    from ganctl.reports.groups import data_of
+
+    try:
+        kinds = {str(data_of(prepare(compose(run, config_dirs)))): words for run, words in zip(runs, own, strict=True)}
+    except UserError:
+        return
+    if len(kinds) > 1:
+        given = " against ".join(" ".join(words) for words in list(kinds.values())[:2])
+        raise UserError(f"{given}: scores on different data say nothing of each other; compare runs on the same data")
+
+
 def evaluations(settings: Sequence[str]) -> list[str]:
     """How often the runs are scored, and that none is ended early, where the user did not say."""
     from ganctl.quantities import quantity
@@ -107,7 +125,7 @@ def evaluations(settings: Sequence[str]) -> list[str]:
     if "minutes" in given and "images" not in given:
         return [ENDLESS, "images=100M", *whole]
     try:
-        images = quantity(given.get("images", "300k"))
+        images = min(map(quantity, given.get("images", "300k").split(",")))
     except ValueError:  # told by the sweep, in its words
         return whole
     return [f"evaluate_every={max(1, images // EVALUATIONS)}", *whole]

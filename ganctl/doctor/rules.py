@@ -8,6 +8,7 @@ from ganctl.doctor import thresholds as at
 from ganctl.doctor.view import View
 
 Level = Literal["green", "yellow", "red"]
+DATA_PROBLEM = "data problem"
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,11 @@ class Verdict:
     name: str
     level: Level
     words: str
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether going on is in vain; little data is a reason to warn, and none to stop."""
+        return self.level == "red" and self.name != DATA_PROBLEM
 
 
 Rule = Callable[[View], Verdict | None]
@@ -42,9 +48,9 @@ def bad_data(view: View) -> Verdict | None:
         return None
     if facts.pictures < at.SCARCE_PICTURES:
         words = f"Only {counted(facts.pictures)} to learn from (usual: 1,000 and more): they will be learned by heart."
-        return Verdict("data problem", "red", words)
+        return Verdict(DATA_PROBLEM, "red", words)
     if facts.spread < at.SAME:
-        return Verdict("data problem", "red", "All training pictures are the same: there is nothing to learn.")
+        return Verdict(DATA_PROBLEM, "red", "All training pictures are the same: there is nothing to learn.")
     return None
 
 

@@ -10,6 +10,7 @@ from ganctl.runs.atomic import whole_file
 from ganctl.runs.store import outputs_root
 
 ENDING = ".html"
+MARK, NEAR = b'<meta name="generator" content="ganctl">', 1000  # stands near the beginning of every page
 
 
 def page_place(out: str) -> Path:
@@ -21,6 +22,8 @@ def page_place(out: str) -> Path:
         if path.suffix:
             raise UserError(f"out: {out}: the page is HTML; end the name in {ENDING}")
         path = path.with_name(path.name + ENDING)
+    if path.exists() and MARK not in path.read_bytes()[:NEAR]:
+        raise UserError(f"out: {path} is there, and is no page of ganctl's; choose another name")
     return path
 
 

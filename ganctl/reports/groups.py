@@ -7,6 +7,7 @@ from statistics import median
 from typing import Any
 
 from ganctl.errors import UserError
+from ganctl.metrics.panels import name_of
 from ganctl.reports.record import Record
 
 # settings that say where and how a run is watched, not what it learns
@@ -48,23 +49,22 @@ def demand_same_data(records: Sequence[Record]) -> None:
     """Raise UserError where two runs were not trained on the same pictures."""
     first = records[0]
     for other in records[1:]:
-        if data_of(first) != data_of(other):
+        if data_of(first.config) != data_of(other.config):
             raise UserError(
                 f"{first.name} was trained on {told(first)}, and {other.name} on {told(other)}; "
                 "scores on different data say nothing of each other: compare runs on the same data"
             )
 
 
-def data_of(record: Record) -> tuple[Any, ...]:
-    """What must be equal: the option, the folder's name, and what the data is."""
-    facts = record.config["description"]
-    split = record.config["dataset"].get("split")
-    return (record.data, split, facts.get("classes"), facts.get("count"), facts.get("names"), selected(record))
+def data_of(config: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Of a run's settings what must be equal: the option, the folder's name, and what the data is."""
+    facts, split = config["description"], config["dataset"].get("split")
+    return (name_of(config), split, facts.get("classes"), facts.get("count"), facts.get("names"), selected(config))
 
 
-def selected(record: Record) -> str:
+def selected(config: Mapping[str, Any]) -> str:
     """Which classes were kept, or left out, as it is typed; nothing where all were taken."""
-    node = record.config["dataset"]
+    node = config["dataset"]
     chosen = {key: node.get(key) for key in ("only", "without")}
     return ", ".join(f"{key} {' and '.join(map(str, classes))}" for key, classes in chosen.items() if classes)
 
@@ -73,7 +73,7 @@ def told(record: Record) -> str:
     """The data in words."""
     split = record.config["dataset"].get("split")
     count = f"{record.config['description'].get('count', 0):,} pictures"
-    return f"{record.data} ({', '.join(str(part) for part in (split, count, selected(record)) if part)})"
+    return f"{record.data} ({', '.join(str(part) for part in (split, count, selected(record.config)) if part)})"
 
 
 def grouped(records: Sequence[Record]) -> list[Group]:

@@ -19,14 +19,17 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ganctl.config import confdir, conftree
 from ganctl.config.composition import VERSION_BASE, combinations, composition_error, hydra_session, register
+from ganctl.config.overrides import parsed
 from ganctl.config.preparation import compose, prepare
+from ganctl.config.rechecking import recheck
+from ganctl.config.settings import settle
 from ganctl.errors import FAILED, INTERRUPTED, OK, TERMINATED, UserError
 from ganctl.nearest import hint
 from ganctl.runs import store
 from ganctl.sweeps import gpulock
 from ganctl.sweeps.checking import demand_data, each_checked
 from ganctl.sweeps.job import RUN, play_one
-from ganctl.sweeps.plan import Plan, swept_keys, title
+from ganctl.sweeps.plan import PLAN, Plan, swept_keys, title
 from ganctl.sweeps.run import watched
 from ganctl.sweeps.table import EARLY, FINISHED, Row, has_ended, print_table, rows_of, shown, write_table
 
@@ -36,6 +39,7 @@ QUIET = (
     "hydra/job_logging=none",
     "hydra/hydra_logging=none",
 )
+STORED = ("hydra/launcher=", "hydra.launcher.", "hydra/sweeper=", "hydra.sweeper.")
 A = TypeVar("A")
 T = TypeVar("T")
 EXIT_CODES = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED}
@@ -64,12 +68,13 @@ def sweep(overrides: Sequence[str], config_dirs: Sequence[str] = ()) -> Done:
     swept = swept_keys(jobs) if len(jobs) > 1 else []
     titles = [title(job, swept) for job in jobs]
     mistakes = [*mistakes_of_name(name), *mistakes_of_hydra(hydras, config_dirs)]
+    only_checked = says_yes("dry_run", dry_run, mistakes)
     named = zip(titles, jobs, strict=True)
     settings = each_checked(lambda job: watched(prepare(compose(job, config_dirs))), named, mistakes)
     if mistakes:
         raise UserError(*mistakes)
     demand_data(dict(zip(titles, settings, strict=True)))
-    if is_true(dry_run):
+    if only_checked:
         print("\n".join([f"{len(jobs)} runs, all checked:", *(f"  {each}" for each in titles)]))
         return Done(OK)
     folder = sweep_folder(name)
@@ -86,8 +91,13 @@ def sweep(overrides: Sequence[str], config_dirs: Sequence[str] = ()) -> Done:
 def go_on(plan: Plan, changes: Sequence[str]) -> Done:
     """Play what an interrupted sweep has not played to its end. Of its settings only the launcher's may change."""
     own, hydras = split(changes)
-    mistakes = [f"{word}: a sweep keeps its settings; only hydra's launcher may change" for word in own]
-    mistakes += mistakes_of_hydra(hydras, plan.config_dirs)
+    plugins = [word for word in own if word.startswith("plugins=")]
+    kept = [word for word in own if word not in plugins]
+    mistakes = [f"{word}: a sweep keeps its settings; only hydra's launcher may change" for word in kept]
+    plan = taken_over(plan, hydras)
+    mistakes += mistakes_of_hydra(plan.hydras, plan.config_dirs)
+    named = zip(plan.titles, plan.settings, strict=True)
+    plan = replace(plan, settings=each_checked(lambda saved: recheck(saved, plugins), named, mistakes))
     if not plan.titles:
         mistakes.append(f"resume: the sweeper of {shown(plan.place)} chose its values as it went; begin a new sweep")
     if mistakes:
@@ -95,11 +105,17 @@ def go_on(plan: Plan, changes: Sequence[str]) -> Done:
     done = {row.number for row in rows_of(plan.place) if has_ended(row)}
     left = [number for number in range(1, plan.count + 1) if number not in done]
     print(f"a sweep of {plan.count} runs, {len(left)} to go, in {shown(plan.place)}", flush=True)
-    return play(taken_over(plan, hydras), left)
+    return play(plan, left)
 
 
 def taken_over(plan: Plan, hydras: Sequence[str]) -> Plan:
-    """A plan in the hands of this process, with the launcher's settings if any are given."""
+    """A plan in the hands of this process, with the launcher's settings if any are given.
+
+    Raises UserError for stored words that a file may not bring: Hydra makes objects of whatever class it is told.
+    """
+    strange = [word for word in plan.hydras if not word.startswith(STORED) or "_target_" in word]
+    if strange and not hydras:
+        raise UserError(*(f"{word}: stands in {plan.place / PLAN}; name it on the command line" for word in strange))
     here, mine = socket.gethostname(), os.getpid()
     return replace(plan, host=here, pid=mine, gpus=gpus_here(), hydras=list(hydras) or plan.hydras)
 
@@ -125,9 +141,10 @@ def taken(key: str, overrides: Sequence[str]) -> tuple[str | None, list[str]]:
     return (values[0] if values else None), [word for word in overrides if not word.startswith(f"{key}=")]
 
 
-def is_true(text: str | None) -> bool:
-    """Whether a value on the command line says yes."""
-    return text in ("true", "True")
+def says_yes(key: str, text: str | None, mistakes: list[str]) -> bool:
+    """A switch of the command line, read as a single run reads it; off where it is not given."""
+    override = None if text is None else parsed(f"{key}={text}", mistakes)
+    return override is not None and bool(settle({key: override.value()}, mistakes)[key])
 
 
 def gpus_here() -> list[str]:
@@ -145,7 +162,9 @@ def mistakes_of_hydra(overrides: Sequence[str], config_dirs: Sequence[str]) -> l
     with hydra_session():
         for words in [options, *([*options, word] for word in overrides if word not in options)]:
             try:
-                hydra.compose("train", overrides=words, return_hydra_config=True)
+                tree = hydra.compose("train", overrides=words, return_hydra_config=True)
+                if tree.hydra.callbacks:
+                    return ["hydra.callbacks: stand in a YAML file, and would be run; take them out of it"]
             except MissingConfigException as error:
                 given = str(error.missing_cfg_file).rpartition("/")
                 there = [name for name in error.options or [] if not name.startswith("_")]
@@ -178,7 +197,8 @@ def launch(plan: Plan, overrides: Sequence[str]) -> int:
     """Hand the sweep to Hydra; returns the exit code of a signal that stopped it, or OK."""
     register(plan.config_dirs)
     start = hydra.main(str(confdir.conf_dir()), "train", **VERSION_BASE)(play_one)
-    words = ["--multirun", f"hydra.sweep.dir='{plan.folder}'", *QUIET, *overrides]
+    folder = plan.folder.replace("\\", "\\\\").replace("'", "\\'")
+    words = ["--multirun", f"hydra.sweep.dir='{folder}'", *QUIET, *overrides]
     with handed_on(plan), as_typed(words):
         try:
             start()

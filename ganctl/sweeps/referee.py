@@ -31,7 +31,7 @@ class Referee:
         if not self.grown(history.FILE):
             return ""
         last = [each.verdict for each in history.read(self.folder / history.FILE)[-RED_IN_A_ROW:]]
-        red = len(last) == RED_IN_A_ROW and all(verdict.level == "red" for verdict in last)
+        red = len(last) == RED_IN_A_ROW and all(verdict.hopeless for verdict in last)
         return f"stopped early: the doctor says {last[-1].name}" if red else ""
 
     def worse(self) -> str:

@@ -98,7 +98,8 @@ def made(folder: Path, settings: Settings) -> Run:
     place = shown(folder)
     if not (run := Run(place)).exists():
         shutil.rmtree(place, ignore_errors=True)  # half made, by a sweep that was killed
-        run = store.create(place.parent, place.name, dict(settings), settings["choices"], settings["images"])
+        return store.create(place.parent, place.name, dict(settings), settings["choices"], settings["images"])
+    store.write_config(run, dict(settings))  # checked just now: what lies in a folder is not
     return run
 
 

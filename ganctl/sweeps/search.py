@@ -16,10 +16,10 @@ from ganctl.sweeps.launch import (
     Done,
     forced,
     gpus_here,
-    is_true,
     launch,
     mistakes_of_hydra,
     mistakes_of_name,
+    says_yes,
     split,
     sweep_folder,
     taken,
@@ -43,6 +43,7 @@ def search(own: Sequence[str], hydras: Sequence[str], config_dirs: Sequence[str]
     score, words = taken("search", words)
     trials, words = taken("trials", words)
     mistakes = mistakes_of_score(score)
+    only_checked = says_yes("dry_run", dry_run, mistakes)
     count = number_of(trials, mistakes)
     space, fixed = space_of(words, mistakes)
     if not space and not mistakes:
@@ -61,7 +62,7 @@ def search(own: Sequence[str], hydras: Sequence[str], config_dirs: Sequence[str]
     demand_optuna()
     wanted = Search(str(score), score in LOWER_IS_BETTER, count, space, fixed)
     demand_data(dict(zip(corners, settings, strict=True)), wanted.score)
-    if is_true(dry_run):
+    if only_checked:
         print("\n".join([f"a search for the best {NAMES[wanted.score]} in {count} trials:", *map(described, space)]))
         return Done(OK)
     folder = sweep_folder(name)
@@ -73,15 +74,30 @@ def search(own: Sequence[str], hydras: Sequence[str], config_dirs: Sequence[str]
 def go_on(plan: Plan, changes: Sequence[str]) -> Done:
     """Continue a search. `trials=` and Hydra's launcher may change; raises UserError for the rest."""
     demand_optuna()
-    assert plan.search is not None
+    search = plan.search
+    assert search is not None
     own, hydras = split(changes)
     trials, own = taken("trials", own)
+    plugins, own = taken("plugins", own)
     mistakes = [f"{word}: a search keeps its settings; only trials= and hydra's launcher may change" for word in own]
-    count = plan.search.trials if trials is None else number_of(trials, mistakes)
-    mistakes += mistakes_of_hydra(hydras, plan.config_dirs)
+    count = search.trials if trials is None else number_of(trials, mistakes)
+    plan = taken_over(plan, hydras)
+    fixed = trusted(search, plugins, mistakes)
+    mistakes += mistakes_of_hydra(plan.hydras, plan.config_dirs)
     if mistakes:
         raise UserError(*mistakes)
-    return play(replace(taken_over(plan, hydras), search=replace(plan.search, trials=count)))
+    return play(replace(plan, search=replace(search, trials=count, fixed=fixed)))
+
+
+def trusted(search: Search, plugins: str | None, mistakes: list[str]) -> list[str]:
+    """The stored overrides; modules to be imported must be named again, for a folder is trusted with nothing."""
+    names = [word.partition("=")[0].lstrip("+~") for word in search.fixed]
+    stored = [word for word, name in zip(search.fixed, names, strict=True) if name == "plugins"]
+    if (stored and plugins is None) or any(each.key.lstrip("+~") == "plugins" for each in search.space):
+        given = stored[0] if stored else "plugins among its choices"
+        mistakes.append(f"plugins: the search was begun with {given}; give plugins= again if you trust it")
+    kept = [word for word in search.fixed if word not in stored]
+    return kept if plugins is None else [*kept, f"plugins={plugins}"]
 
 
 def mistakes_of_score(score: str | None) -> list[str]:
