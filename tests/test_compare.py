@@ -259,6 +259,19 @@ def test_settings_are_trained_and_compared(outputs, capsys):
     assert cli.main(["compare", *(f"s/{path.name}" for path in (outputs / "s").iterdir() if path.is_dir())]) == 0
 
 
+def test_a_page_replaces_only_a_page_of_ganctls(outputs, capsys):
+    make_run(outputs, "first", settings_of("gan"), fd=30.0)
+    make_run(outputs, "second", settings_of("lsgan"), fd=20.0)
+    Path("mine.html").write_text("<html>my own</html>")
+    assert cli.main(["compare", "first", "second", "out=mine"]) == 2
+    assert "out: mine.html is there, and is no page of ganctl's; choose another name" in capsys.readouterr().err
+    assert Path("mine.html").read_text() == "<html>my own</html>"
+    Path("table.csv").write_text("1,2")
+    assert cli.main(["compare", "first", "second", "out=table.html"]) == 2
+    assert "out: table.csv is there, and the table would replace it" in capsys.readouterr().err
+    assert [cli.main(["compare", "first", "second", "out=page"]) for _ in "ab"] == [0, 0]
+
+
 def test_minutes_end_a_training(outputs):
     from ganctl import api
 
@@ -271,4 +284,6 @@ def test_different_data_is_refused_before_anything_is_trained(tmp_path, monkeypa
     monkeypatch.setenv("GANCTL_OUTPUTS", str(tmp_path))
     assert cli.main(["compare", "model=gan,vae", "dataset=digits,random", "images=64"]) == 2
     assert "dataset: digits, random; scores on different data say nothing of each other" in capsys.readouterr().err
+    assert cli.main(["compare", *SMALL, "dataset.count=64,128", "images=64"]) == 2
+    assert "dataset.count=64 against dataset=random" in capsys.readouterr().err.replace("dataset.shape=[1,8,8] ", "")
     assert not list(tmp_path.iterdir())

@@ -1,5 +1,6 @@
 """A search: what may be chosen, what is refused, a run of trials that is interrupted and goes on, sick runs."""
 
+import json
 import math
 import os
 import signal
@@ -177,6 +178,13 @@ def test_a_search_that_goes_on_keeps_its_settings(outputs, monkeypatch, capsys):
     assert cli.main(["train", *SMALL, "search=kl", "trials=1", f"{RATE}=1e-3,1e-4", "name=s"]) == 0
     assert cli.main(["train", "resume=s", "images=128"]) == 2
     assert "images=128: a search keeps its settings; only trials= and hydra's launcher" in capsys.readouterr().err
+    plan = json.loads((outputs / "s" / ".plan.json").read_text())
+    plan["search"]["fixed"].append("plugins=[outputs.s.evil]")
+    (outputs / "s" / ".plan.json").write_text(json.dumps(plan))
+    assert cli.main(["train", "resume=s", "trials=2"]) == 2
+    assert "the search was begun with plugins=[outputs.s.evil]; give plugins= again if" in capsys.readouterr().err
+    plan["search"]["fixed"].pop()
+    (outputs / "s" / ".plan.json").write_text(json.dumps(plan))
     stored = Plan.load(outputs / "s").search
     assert stored == Search("kl", True, 1, stored.space, stored.fixed)
     assert "early_stop=kl" in stored.fixed
@@ -192,6 +200,15 @@ def trial_of(folder: Path, values: list[float]):
             other.report(value, step)
         study.tell(found, other, value)
     return found.ask()
+
+
+def test_the_referee_does_not_stop_for_little_data(tmp_path):
+    pytest.importorskip("optuna")
+    referee = Referee(trial_of(tmp_path, []), tmp_path, "kl", 100, list)
+    for _ in range(3):
+        found = Diagnosis(Verdict("data problem", "red", "Only 80."), Signals(64, 1), Facts(80), None)
+        history.append(tmp_path / history.FILE, found)
+    assert referee.signals() == []
 
 
 def test_the_referee_stops_what_the_doctor_sees_red_in_two_checks(tmp_path):

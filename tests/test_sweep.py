@@ -1,6 +1,7 @@
 """Sweeps: titles, tables, locks, signals; and a real one, with a run that fails among runs that finish."""
 
 import csv
+import json
 import os
 import signal
 import subprocess
@@ -234,6 +235,7 @@ def test_the_doctor_may_end_runs_of_a_sweep_unless_the_user_said_otherwise():
 def test_a_comparison_plays_all_runs_to_the_same_length():
     assert compare.evaluations(["model=gan,dcgan", "images=50k"]) == ["evaluate_every=10000", "early_stop=null"]
     assert compare.evaluations(["images=50k", "early_stop=doctor"]) == ["evaluate_every=10000"]
+    assert compare.evaluations(["images=50k,20k", "early_stop=doctor"]) == ["evaluate_every=4000"]
     assert compare.evaluations(["minutes=1"]) == [compare.ENDLESS, "images=100M", "early_stop=null"]
 
 
@@ -296,12 +298,94 @@ def test_a_sweep_that_goes_on_keeps_its_settings_and_is_played_once_at_a_time(el
     assert f"outputs/s is being played by process {holder.pid} on host" in capsys.readouterr().err
 
 
+EVIL = "raise SystemExit('imported')\n"
+
+
+def test_a_sweeps_folder_is_trusted_with_no_module_and_no_class(elsewhere, monkeypatch, capsys):
+    monkeypatch.setattr(sweeprun, "play_apart", lambda folder, *_, **__: (130, "interrupted"))
+    assert cli.main(["train", "-m", *SMALL, "seed=1,2", "name=s"]) == 1
+    folder = elsewhere / "outputs" / "s"
+    (folder / "evil.py").write_text(EVIL)
+    plan = json.loads((folder / ".plan.json").read_text())
+    plan["settings"][1]["plugins"] = ["outputs.s.evil"]
+    plan["settings"][1]["model"]["game"]["_target_"] = "outputs.s.evil.Game"
+    (folder / ".plan.json").write_text(json.dumps(plan))
+    capsys.readouterr()
+    assert cli.main(["train", "resume=s"]) == 2
+    told = capsys.readouterr().err
+    assert "outputs.s.evil.Game" in told
+    assert "(in seed=2)" in told
+    plan["settings"][1] = plan["settings"][0]
+    plan["hydras"] = ["hydra.callbacks.x._target_=os.system", "hydra/launcher=basic"]
+    (folder / ".plan.json").write_text(json.dumps(plan))
+    assert cli.main(["train", "resume=s"]) == 2
+    assert "hydra.callbacks.x._target_=os.system: stands in " in capsys.readouterr().err
+
+
+def test_what_lies_in_a_runs_folder_gives_way_to_the_sweeps_checked_settings(elsewhere, monkeypatch):
+    played = []
+
+    def play_apart(folder, *_, **__):
+        played.append(store.read_config(Run(folder))["plugins"])
+        return 130, "interrupted"
+
+    monkeypatch.setattr(sweeprun, "play_apart", play_apart)
+    assert cli.main(["train", "-m", *SMALL, "seed=1,2", "name=s"]) == 1
+    run = Run(next(path for path in (elsewhere / "outputs" / "s").iterdir() if path.name.startswith("1-")))
+    store.write_config(run, {**store.read_config(run), "plugins": ["evil"]})
+    cli.main(["train", "resume=s"])
+    assert played == [[]] * 4
+
+
+@pytest.mark.parametrize("what", ["callbacks", "job_logging"])
+def test_hydras_own_settings_in_a_yaml_are_refused(elsewhere, capsys, what):
+    """In a train.yaml, and in an option that sets them from below."""
+    (elsewhere / "conf" / "model").mkdir(parents=True)
+    ours = Path(cli.__file__).parents[1] / "conf"
+    evil = {"callbacks": {"x": {"_target_": "logging.FileHandler", "filename": "x"}}}
+    evil["job_logging"] = {"handlers": {"x": {"class": "logging.FileHandler", "filename": "x"}}}
+    hydras = f"hydra: {json.dumps({what: evil[what]})}\n"
+    (elsewhere / "conf" / "train.yaml").write_text((ours / "train.yaml").read_text() + hydras)
+    words = ["-m", *SMALL, "seed=1,2", "name=s", "--config-dir", "conf"]
+    assert cli.main(["train", *words]) == 2
+    assert "train.yaml: hydra: belongs on the command line" in capsys.readouterr().err
+    (elsewhere / "conf" / "train.yaml").unlink()
+    (elsewhere / "conf" / "model" / "dcgan.yaml").write_text("# @package _global_\n" + hydras)
+    assert cli.main(["train", *words]) == 2
+    assert f"hydra.{what}: stands in a YAML file, and could run anything" in capsys.readouterr().err
+    assert not (elsewhere / "x").exists()
+
+
+@pytest.mark.parametrize("word", ["dry_run=TRUE", "dry_run=True", "dry_run=true"])
+def test_a_dry_run_of_a_sweep_trains_nothing_however_it_is_written(elsewhere, word, capsys):
+    assert cli.main(["train", "-m", *SMALL, "seed=1,2", word]) == 0
+    assert "2 runs, all checked" in capsys.readouterr().out
+    assert not (elsewhere / "outputs").exists()
+
+
+def test_a_switch_that_cannot_be_read_is_a_mistake(elsewhere, capsys):
+    assert cli.main(["train", "-m", *SMALL, "seed=1,2", "dry_run=perhaps"]) == 2
+    assert "dry_run" in capsys.readouterr().err
+    assert not (elsewhere / "outputs").exists()
+
+
+def test_a_sweep_in_a_folder_with_an_apostrophe(elsewhere, monkeypatch, capsys):
+    place = elsewhere / "Bob's"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    monkeypatch.setattr(sweeprun, "play_apart", lambda folder, *_, **__: (130, "interrupted"))
+    assert cli.main(["train", "-m", *SMALL, "seed=1,2", "name=s"]) == 1
+    assert len(rows_of(place / "outputs" / "s")) == 2
+
+
 def test_a_sweep_whose_plan_is_damaged_is_told_in_words(elsewhere, capsys):
     folder = elsewhere / "outputs" / "s"
     folder.mkdir(parents=True)
-    (folder / ".plan.json").write_text("{")
-    assert cli.main(["train", "resume=s"]) == 2
-    assert ".plan.json cannot be read (" in capsys.readouterr().err
+    short = json.dumps({"folder": str(folder), "titles": ["seed=1"], "swept": [], "config_dirs": [], "settings": []})
+    for text in ("{", short):
+        (folder / ".plan.json").write_text(text)
+        assert cli.main(["train", "resume=s"]) == 2
+        assert ".plan.json cannot be read (" in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")

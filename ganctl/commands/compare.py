@@ -63,12 +63,20 @@ def run(argv: list[str]) -> int:
 
 def demand_sense(arguments: Arguments) -> None:
     """Raise UserError for options that would be found wrong, or in vain, when everything is trained."""
-    from ganctl.reports.files import page_place
-
     if arguments.n is not None and not arguments.evaluate:
         raise UserError(f"n: {arguments.n}; nothing is scored here; add evaluate=true, or leave n out")
     if arguments.out:
-        page_place(arguments.out)
+        asked_place(arguments.out)
+
+
+def asked_place(out: str) -> Path:
+    """Where the page goes, and the table beside it. Raises UserError where either would replace something else."""
+    from ganctl.reports.files import page_place
+
+    place = page_place(out)
+    if not place.exists() and (table := place.with_suffix(".csv")).exists():
+        raise UserError(f"out: {table} is there, and the table would replace it; choose another name")
+    return place
 
 
 def train_and_compare(settings: Sequence[str], config_dirs: Sequence[str], arguments: Arguments) -> int:
@@ -178,7 +186,7 @@ def inside(folder: Path) -> list["Run"]:
 
 def compare(records: Sequence["Record"], arguments: Arguments) -> int:
     """The table, the CSV and the page."""
-    from ganctl.reports.files import comparison_place, page_place, write_page
+    from ganctl.reports.files import comparison_place, write_page
     from ganctl.reports.groups import demand_same_data, grouped
     from ganctl.reports.page import page
     from ganctl.reports.record import record
@@ -191,7 +199,7 @@ def compare(records: Sequence["Record"], arguments: Arguments) -> int:
     if not records:
         raise UserError(*missing.values())
     demand_same_data(records)
-    place = page_place(arguments.out) if arguments.out else comparison_place(records)
+    place = asked_place(arguments.out) if arguments.out else comparison_place(records)
     if arguments.evaluate:
         evaluate_all(records, arguments)
         records = [record(each.run) for each in records]

@@ -53,12 +53,26 @@ class UserFolders(SearchPathPlugin):
 def register(config_dirs: Sequence[str | Path] = ()) -> None:
     """Tell Hydra of the schema and the user's folders; may be called again. Raises UserError for a missing folder."""
     mend_argparse()
+    if primary := confdir.primary(config_dirs):
+        demand_use(primary)
     UserFolders.folders = tuple(confdir.user_dirs(config_dirs))
     Plugins.instance().register(UserFolders)
     store = ConfigStore.instance()
     if f"{SCHEMA}.yaml" not in store.repo:
         # Plain values: settings.py checks them, all at once and in its own words, where a typed node would stop.
         store.store(name=SCHEMA, node=asdict(TrainConfig()), provider="ganctl")
+
+
+def demand_use(primary: Path) -> None:
+    """Raise UserError for a train.yaml of the user's that cannot stand for ganctl's own."""
+    document = conftree.read(primary)
+    if not conftree.picked(document):
+        raise UserError(
+            f"{primary}: stands in the place of ganctl's own and chooses no model or dataset; begin with a copy of "
+            f"{confdir.conf_dir() / confdir.PRIMARY}, or call it something else"
+        )
+    if "hydra" in document:
+        raise UserError(f"{primary}: hydra: belongs on the command line, such as hydra/launcher=joblib; take it out")
 
 
 def mend_argparse() -> None:
@@ -94,11 +108,6 @@ def compose(overrides: Sequence[str] = (), config_dirs: Sequence[str | Path] = (
     """
     register(config_dirs)
     typed = Typed(overrides, confdir.places(config_dirs))
-    if (primary := confdir.primary(config_dirs)) and not conftree.picked(conftree.read(primary)):
-        raise UserError(
-            f"{primary}: stands in the place of ganctl's own and chooses no model or dataset; begin with a copy of "
-            f"{confdir.conf_dir() / confdir.PRIMARY}, or call it something else"
-        )
     with hydra_session():
         base = _base(typed)
         passed = [*typed.options, *typed.lines(base)]

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import hydra
 from hydra.errors import HydraException, MissingConfigException
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from ganctl.config import confdir, conftree
@@ -40,6 +41,7 @@ QUIET = (
     "hydra/hydra_logging=none",
 )
 STORED = ("hydra/launcher=", "hydra.launcher.", "hydra/sweeper=", "hydra.sweeper.")
+SILENT = {"version", "root", "disable_existing_loggers"}  # all that the option `none` of a logging has
 A = TypeVar("A")
 T = TypeVar("T")
 EXIT_CODES = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED}
@@ -162,9 +164,9 @@ def mistakes_of_hydra(overrides: Sequence[str], config_dirs: Sequence[str]) -> l
     with hydra_session():
         for words in [options, *([*options, word] for word in overrides if word not in options)]:
             try:
-                tree = hydra.compose("train", overrides=words, return_hydra_config=True)
-                if tree.hydra.callbacks:
-                    return ["hydra.callbacks: stand in a YAML file, and would be run; take them out of it"]
+                tree = hydra.compose("train", overrides=[*QUIET, *words], return_hydra_config=True)
+                if found := brought_along(tree.hydra):
+                    return [f"hydra.{found}: stands in a YAML file, and could run anything; take it out of there"]
             except MissingConfigException as error:
                 given = str(error.missing_cfg_file).rpartition("/")
                 there = [name for name in error.options or [] if not name.startswith("_")]
@@ -173,6 +175,14 @@ def mistakes_of_hydra(overrides: Sequence[str], config_dirs: Sequence[str]) -> l
             except (HydraException, OmegaConfBaseException):
                 mistakes.append(f"{words[-1]}: Hydra knows no such setting, or no such value of it")
     return mistakes
+
+
+def brought_along(tree: DictConfig) -> str | None:
+    """Which of Hydra's settings, beyond what was typed, makes objects of classes that it names itself."""
+    if tree.callbacks:
+        return "callbacks"
+    loggings = (name for name in ("job_logging", "hydra_logging") if set(tree[name]) - SILENT or tree[name].root)
+    return next(loggings, None)
 
 
 def mistakes_of_name(name: str | None) -> list[str]:

@@ -22,6 +22,8 @@ def go_on(folder: Path, changes: Sequence[str]) -> Done:
     """Continue a sweep or a search in its folder: what was interrupted, then what is missing. Raises UserError."""
     try:
         plan = replace(Plan.load(folder), folder=str(folder))
+        if len(plan.titles) != len(plan.settings):
+            raise ValueError(f"{len(plan.titles)} runs and {len(plan.settings)} settings")
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise UserError(f"resume: {folder / PLAN} cannot be read ({error}); begin a new sweep") from None
     return search.go_on(plan, changes) if plan.search else launch.go_on(plan, changes)

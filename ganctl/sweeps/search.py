@@ -14,7 +14,6 @@ from ganctl.sweeps.checking import demand_data, each_checked
 from ganctl.sweeps.job import TRIAL
 from ganctl.sweeps.launch import (
     Done,
-    forced,
     gpus_here,
     launch,
     mistakes_of_hydra,
@@ -78,7 +77,8 @@ def go_on(plan: Plan, changes: Sequence[str]) -> Done:
     assert search is not None
     own, hydras = split(changes)
     trials, own = taken("trials", own)
-    plugins, own = taken("plugins", own)
+    plugins = [word for word in own if word.startswith("plugins=")]
+    own = [word for word in own if word not in plugins]
     mistakes = [f"{word}: a search keeps its settings; only trials= and hydra's launcher may change" for word in own]
     count = search.trials if trials is None else number_of(trials, mistakes)
     plan = taken_over(plan, hydras)
@@ -89,15 +89,15 @@ def go_on(plan: Plan, changes: Sequence[str]) -> Done:
     return play(replace(plan, search=replace(search, trials=count, fixed=fixed)))
 
 
-def trusted(search: Search, plugins: str | None, mistakes: list[str]) -> list[str]:
+def trusted(search: Search, plugins: Sequence[str], mistakes: list[str]) -> list[str]:
     """The stored overrides; modules to be imported must be named again, for a folder is trusted with nothing."""
     names = [word.partition("=")[0].lstrip("+~") for word in search.fixed]
     stored = [word for word, name in zip(search.fixed, names, strict=True) if name == "plugins"]
-    if (stored and plugins is None) or any(each.key.lstrip("+~") == "plugins" for each in search.space):
+    if (stored and not plugins) or any(each.key.lstrip("+~") == "plugins" for each in search.space):
         given = stored[0] if stored else "plugins among its choices"
         mistakes.append(f"plugins: the search was begun with {given}; give plugins= again if you trust it")
     kept = [word for word in search.fixed if word not in stored]
-    return kept if plugins is None else [*kept, f"plugins={plugins}"]
+    return [*kept, *plugins]
 
 
 def mistakes_of_score(score: str | None) -> list[str]:
@@ -168,8 +168,7 @@ def play_trials(plan: Plan) -> int:
     which = [*map(str, begun), *(f"{NEW}{first + number}" for number in range(fresh))]
     print(f"a search for the best {NAMES[search.score]}, {len(which)} of {search.trials} trials to go, in", end=" ")
     print(f"{shown(plan.place)}", flush=True)
-    words = [*plan.hydras, *(forced(word, plan.config_dirs) for word in search.fixed)]
-    return launch(plan, [*words, f"++{TRIAL}={','.join(which)}"]) if which else OK
+    return launch(plan, [*plan.hydras, f"++{TRIAL}={','.join(which)}"]) if which else OK
 
 
 def conclude(plan: Plan, stopped: int) -> int:
