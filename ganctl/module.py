@@ -154,8 +154,6 @@ class GameModule(pl.LightningModule):
         Without either they only cost time: a tenth of the round of a small network.
         """
         wraps = self.scaler is not None or self.trainer.world_size > 1
-        if self.scaler is not None:
-            self.watch_every = 0  # gradients are multiplied by the scale, and overflow now and then, as they should
         self.lower: Callable[[Tensor], None] = self.manual_backward if wraps else Tensor.backward
         wrapped = self.optimizers(use_pl_optimizer=wraps)
         wrapped = wrapped if isinstance(wrapped, list) else [wrapped]

