@@ -81,7 +81,7 @@ def signals_handed_to(run: Run) -> Iterator[Callable[[], None]]:
     def deliver() -> None:
         pid = stored_status(run).pid if waiting else 0
         while waiting and pid and pid != os.getpid():
-            with suppress(ProcessLookupError):
+            with suppress(ProcessLookupError, IndexError):  # another signal's handler may be quicker
                 os.kill(pid, waiting.pop(0))
 
     def hand_on(number: int, frame: object) -> None:
