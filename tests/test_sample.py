@@ -153,6 +153,14 @@ def test_mistakes_are_told_in_words(words, told, capsys, outputs):
     assert Path("there.png").stat().st_size == 0
 
 
+def test_all_mistakes_are_told_at_once(capsys, outputs):
+    assert cli.main(["sample", "run=plain", "out=there.jpg", "label=1", "truncation=0", "code=tilt", "text=red"]) == 2
+    told = capsys.readouterr().err
+    for mistake in ("out: there.jpg:", "label: 1 was given", "truncation: 0.0;", "code=tilt:", "text: this model"):
+        assert mistake in told
+    assert not Path("there.jpg").exists()
+
+
 def test_a_grid_is_written_to_a_name_of_its_own(capsys, outputs):
     for ending in ("", "-2", "-3"):
         assert cli.main(["sample", "run=labelled", "label=each", "n=4", "seed=7"]) == 0

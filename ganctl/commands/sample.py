@@ -2,18 +2,30 @@
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ganctl.commands.arguments import option, parse, words
-from ganctl.errors import GanctlError
+from ganctl.errors import GanctlError, noted, together
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import Tensor
+
     from ganctl.trained.sampling import Sampler
 
 EACH, PER_CLASS, TOGETHER = "each", 8, 64
 MOST = 10_000_000  # pictures at once: their noise is drawn before the first is painted
 TITLE = 60  # characters of a caption or another wish in a file's name
+
+
+@dataclass(frozen=True)
+class Painting:
+    """Pictures [B, C, H, W] in [-1, 1] as they are painted, a label for each where asked for, and those in a row."""
+
+    batches: "Iterator[Tensor]"
+    labels: "Tensor | None"
+    columns: int | None
 
 
 @dataclass
@@ -51,11 +63,20 @@ def run(argv: list[str]) -> int:
     from ganctl.commands import drawing
     from ganctl.trained.sampling import load
 
-    path = drawing.asked_place(arguments.out, arguments.format) if arguments.out else None
-    plugins = words(arguments.plugins)
-    sampler = load(arguments.run, arguments.ckpt, ema=arguments.ema, device=arguments.device, plugins=plugins)
+    path = sampler = None
+    with together() as mistakes:
+        with noted(mistakes):
+            path = drawing.asked_place(arguments.out, arguments.format) if arguments.out else None
+        with noted(mistakes):
+            plugins = words(arguments.plugins)
+            sampler = load(arguments.run, arguments.ckpt, ema=arguments.ema, device=arguments.device, plugins=plugins)
+            drawn = painting(sampler, arguments)
+    assert sampler is not None  # else a mistake was raised
     path = path or drawing.free_place(sampler.path, title(sampler, arguments), arguments.format)
-    draw(sampler, arguments, path)
+    try:
+        drawing.write(drawn.batches, drawn.labels, path, arguments.format, drawn.columns)
+    except OSError as error:
+        raise GanctlError(f"out: {path}: cannot be written: {error.strerror or error}") from error
     print(f"{path}  (seed {arguments.seed}; {sampler.path.name}, {sampler.images_seen:,} images seen)")
     return 0
 
@@ -74,16 +95,11 @@ def safe(words: str) -> str:
     return re.sub(r"[^\w.]+", "-", words).strip("-.")[:TITLE].strip("-.")
 
 
-def draw(sampler: "Sampler", arguments: Arguments, path: Path) -> None:
-    """Paint batch by batch into the file or folder. Raises GanctlError where it cannot be written."""
-    from ganctl.commands import drawing
-
+def painting(sampler: "Sampler", arguments: Arguments) -> Painting:
+    """What was asked for. Raises UserError naming every wish that the game cannot grant; nothing is painted yet."""
     rows = arguments.label == EACH or arguments.text is not None
     n = arguments.n or (PER_CLASS if rows else TOGETHER)
     wishes = {name: getattr(arguments, name) for name in ("truncation", "style_mix", "code", "text")}
     batches = sampler.batches(n, arguments.seed, arguments.label, arguments.batch_size, **wishes)
     columns = n if arguments.label == EACH else sampler.columns(n, **wishes)
-    try:
-        drawing.write(batches, sampler.labels(arguments.label, n), path, arguments.format, columns)
-    except OSError as error:
-        raise GanctlError(f"out: {path}: cannot be written: {error.strerror or error}") from error
+    return Painting(batches, sampler.labels(arguments.label, n), columns)

@@ -1,7 +1,7 @@
 """Pictures from a checkpoint: needs no training data, no flag of the training, and no Lightning."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ganctl.data.batch import Tensors
-from ganctl.errors import UserError
+from ganctl.errors import UserError, noted, together
 from ganctl.games.game import Generative, Wish
 from ganctl.pictures import grid, save_picture
 from ganctl.precision import repeatable
@@ -41,14 +41,30 @@ class Sampler(Loaded):
         self, n: int = 64, seed: int = 0, label: Label = None, batch_size: int = 64, **wishes: Any
     ) -> Iterator[Tensor]:
         """The pictures of `sample`, a batch at a time. All inputs are drawn now, so batching cannot change them."""
-        labels, texts = self.labels(label, n), texts_of(wishes.pop("text", None), n)
-        count = next((len(asked) for asked in (labels, texts) if asked is not None), n)
-        wish = Wish(count, label=labels, text=texts, **wishes)
-        try:
-            inputs = self.game.request(wish, torch.Generator().manual_seed(seed))
-        except ValueError as error:
-            raise UserError(str(error)) from error
+        texts = texts_of(wishes.pop("text", None), n)
+        with together() as mistakes:
+            labels = None
+            with noted(mistakes):
+                labels = self.labels(label, n)
+            count = next((len(asked) for asked in (labels, texts) if asked is not None), n)
+            wish = Wish(count, label=labels, text=texts, **wishes)
+            try:
+                inputs = self.game.request(wish, torch.Generator().manual_seed(seed))
+            except ValueError as error:
+                mistakes += self._refusals(wish) or [str(error)]
         return self._painted(inputs, batch_size)
+
+    def _refusals(self, wish: Wish) -> list[str]:
+        """What the game says against each wish alone: of several that it cannot grant it names the first."""
+        found = []
+        for field in fields(Wish):
+            value = getattr(wish, field.name)
+            if field.name != "count" and value is not None:
+                try:
+                    self.game.request(Wish(wish.count, **{field.name: value}), torch.Generator())
+                except ValueError as error:
+                    found.append(str(error))
+        return found
 
     def _painted(self, inputs: Tensors, batch_size: int) -> Iterator[Tensor]:
         for piece in inputs.split(batch_size):
