@@ -14,6 +14,7 @@ from ganctl.doctor.history import Diagnosis
 from ganctl.doctor.rules import Verdict
 from ganctl.doctor.signals import Facts, Signals
 from ganctl.reports.groups import Spread, grouped
+from ganctl.reports.page import page
 from ganctl.reports.record import record
 from ganctl.reports.scoring import columns, remarks
 from ganctl.reports.table import csv_text, print_table, side_by_side, spread_words, table_of
@@ -55,10 +56,22 @@ def test_titles_say_what_differs_where_the_model_does_not(outputs):
 
 
 def test_a_spread_is_the_median_with_its_range():
-    assert Spread.of([3.0, 1.0, None, 8.0]) == Spread(3.0, 1.0, 8.0, 3)
+    assert Spread.of([3.0, 1.0, None, 8.0]) == Spread(3.0, 1.0, 8.0, 3, missing=1)
     assert Spread.of([None]) is None
     assert spread_words("fd", Spread(31.24, 29.5, 134.7, 3)) == "31.2 (29.5 to 135)"
     assert spread_words("covered", Spread(9.0, 9.0, 9.0, 2)) == "9"
+    assert spread_words("fd", Spread(31.24, 29.5, 134.7, 3, missing=1)) == "31.2 (29.5 to 135; 3 of 4 runs)"
+    assert spread_words("fd", Spread(31.24, 31.24, 31.24, 1, missing=2)) == "31.2 (1 of 3 runs)"
+
+
+def test_seeds_without_a_score_are_counted(outputs):
+    scored = [{}, {"fd": 30.0}, {"fd": 32.0}]
+    runs = [make_run(outputs, f"seed-{n}", settings_of("gan", seed=n), **scores) for n, scores in enumerate(scored)]
+    groups = grouped([record(run) for run in runs])
+    table = table_of(groups)
+    assert table.lines[0].scores["fd"] == Spread(31.0, 30.0, 32.0, 2, missing=1)
+    assert table.lines[0].scores["fd"] == Spread.of([None, 32.0, 30.0])
+    assert "2 of 3 runs" in page(groups, "seeds")
 
 
 def test_the_table_takes_the_last_scores_and_puts_the_best_median_first(outputs):

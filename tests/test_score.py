@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -105,6 +106,11 @@ def test_auroc_counts_the_pairs_in_the_right_order() -> None:
     assert judged([0.1, 0.35, 0.4, 0.8], ["ok", "bad", "fine", "bad"], "ok", "fine").auroc == 0.75
     assert judged([0.5, 0.5], ["ok", "bad"], "ok").auroc == 0.5
     assert judged([0.9, 0.1], ["ok", "bad"], "ok").auroc == 0.0
+
+
+def test_one_picture_has_no_auroc() -> None:
+    both = judged([0.9, 0.1], ["ok", "bad"], "ok")
+    assert replace(both, pile=both.pile.some(1, seed=0), scores=both.scores[:1]).auroc is None
 
 
 def test_the_table_begins_with_the_highest(tmp_path: Path) -> None:

@@ -37,12 +37,15 @@ class Spread:
     least: float
     most: float
     count: int
+    missing: int = 0  # runs of which it is not known
 
     @classmethod
     def of(cls, values: Sequence[float | None]) -> "Spread | None":
         """Of what is known; None where nothing is."""
         known = [value for value in values if value is not None]
-        return cls(median(known), min(known), max(known), len(known)) if known else None
+        if not known:
+            return None
+        return cls(median(known), min(known), max(known), len(known), len(values) - len(known))
 
 
 def demand_same_data(records: Sequence[Record]) -> None:

@@ -36,9 +36,13 @@ class Column:
     def lower_is_better(self) -> bool:
         return next(iter(self.scores.values())).lower_is_better
 
+    def of_each(self, group: Group) -> list[float | None]:
+        """The value of each of a group's runs; None where it is not known."""
+        return [self.scores[name].value if (name := record.name) in self.scores else None for record in group.records]
+
     def of(self, group: Group) -> list[float]:
-        """The values of a group's runs."""
-        return [self.scores[record.name].value for record in group.records if record.name in self.scores]
+        """The values that are known."""
+        return [value for value in self.of_each(group) if value is not None]
 
     def ranking(self, groups: Sequence[Group]) -> list[str]:
         """Titles of the groups by their medians, the best first; empty for scores that have no better."""

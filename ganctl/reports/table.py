@@ -37,7 +37,11 @@ class Line:
     def figures(self) -> dict[str, Spread | None]:
         """What it took, by name."""
         minutes = self.seconds and Spread(
-            self.seconds.median / 60, self.seconds.least / 60, self.seconds.most / 60, self.seconds.count
+            self.seconds.median / 60,
+            self.seconds.least / 60,
+            self.seconds.most / 60,
+            self.seconds.count,
+            self.seconds.missing,
         )
         return {
             "images": self.images,
@@ -80,7 +84,7 @@ def table_of(groups: Sequence[Group]) -> Table:
 def line_of(group: Group, shown: Sequence[Column]) -> Line:
     """One group's line."""
     records = group.records
-    scores = {column.key: spread for column in shown if (spread := Spread.of(column.of(group)))}
+    scores = {column.key: spread for column in shown if (spread := Spread.of(column.of_each(group)))}
     return Line(
         group,
         scores,
@@ -106,13 +110,13 @@ def number(key: str, value: float) -> str:
 
 
 def spread_words(key: str, spread: Spread | None) -> str:
-    """`31.2 (29.8 to 33)`, or one number where there is one."""
+    """`31.2 (29.8 to 33; 2 of 3 runs)`, or one number where there is one."""
     if spread is None:
         return "-"
-    middle = number(key, spread.median)
-    if spread.count < 2 or spread.least == spread.most:
-        return middle
-    return f"{middle} ({number(key, spread.least)} to {number(key, spread.most)})"
+    alike = spread.count < 2 or spread.least == spread.most
+    asides = [] if alike else [f"{number(key, spread.least)} to {number(key, spread.most)}"]
+    asides += [f"{spread.count} of {spread.count + spread.missing} runs"] if spread.missing else []
+    return number(key, spread.median) + (f" ({'; '.join(asides)})" if asides else "")
 
 
 def size(count: float) -> str:

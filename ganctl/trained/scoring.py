@@ -62,12 +62,18 @@ class Scored:
 
     @property
     def auroc(self) -> float | None:
-        """Probability that an anomaly scores higher than a normal picture; None where nothing says which is which."""
+        """Probability that an anomaly scores higher than a normal picture.
+
+        None where nothing says which is which, or where all pictures are of one kind.
+        """
         if self.pile.classes is None or self.pile.normal is None:
+            return None
+        unlike = [name not in self.pile.normal for name in self.pile.classes]
+        if len(set(unlike)) < 2:
             return None
         from sklearn.metrics import roc_auc_score
 
-        return float(roc_auc_score([name not in self.pile.normal for name in self.pile.classes], self.scores))
+        return float(roc_auc_score(unlike, self.scores))
 
     def by_class(self) -> Mapping[str, np.ndarray]:
         """Class -> its scores; empty where there are no classes."""
