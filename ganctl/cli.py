@@ -57,30 +57,38 @@ def usage() -> str:
 
 def guarded(name: str, work: Callable[[], int | None]) -> int:
     """Run a command; whatever goes wrong is told on stderr in words and becomes an exit code."""
+    code = told(name, work)
+    try:  # now: as Python ends a closed pipe could not be caught
+        print(end="", flush=True)
+    except BrokenPipeError:
+        hush()
+    return code
+
+
+def told(name: str, work: Callable[[], int | None]) -> int:
+    """The exit code of a command, its mistakes told."""
     try:
-        return written_out(work)
+        return work() or OK
+    except SystemExit as end:  # of --help
+        return int(end.code or OK)
     except UserError as error:
         return tell(name, error.mistakes, error.exit_code)
     except GanctlError as error:
         return tell(name, [str(error)], error.exit_code)
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return tell(name, ["interrupted"], INTERRUPTED)
     except BrokenPipeError:  # `ganctl list | head`: the reader has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        hush()
         return OK
     except Exception as error:
         return unexpected(name, error)
 
 
-def written_out(work: Callable[[], int | None]) -> int:
-    """Run a command and write out what it printed: now, for as Python ends a closed pipe could not be caught."""
-    try:
-        code = work() or OK
-    except SystemExit:  # of --help
-        print(end="", flush=True)
-        raise
-    print(end="", flush=True)
-    return code
+def hush() -> None:
+    """Nobody reads any more."""
+    from ganctl.logs import hush as silence
+
+    silence()
 
 
 def tell(name: str, mistakes: list[str] | tuple[str, ...], code: int) -> int:

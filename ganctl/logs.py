@@ -1,22 +1,55 @@
 """What ganctl says: on the terminal in words, in log.txt with times; Lightning's advertising is filtered."""
 
 import logging
+import os
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from logging.handlers import BufferingHandler
 from pathlib import Path
+from typing import TextIO
 
 NOISY = ("pytorch_lightning", "lightning.pytorch", "lightning_fabric")
 
 
+Records = Sequence[logging.LogRecord]
+
+
+class Terminal(logging.StreamHandler[TextIO]):
+    """Plain words on standard output, for as long as somebody reads them."""
+
+    def __init__(self) -> None:
+        super().__init__(sys.stdout)
+        self.setLevel(logging.INFO)
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """A reader that is gone (`ganctl train | head`) ends the words, not the training."""
+        if isinstance(sys.exc_info()[1], BrokenPipeError):
+            hush()
+        else:
+            super().handleError(record)
+
+
+def hush() -> None:
+    """Send what is still to be printed nowhere: a closed pipe would be an error again as Python ends."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 @contextmanager
-def logged_to(path: Path, aloud: bool = True) -> Iterator[None]:
-    """Inside, `logging.getLogger("ganctl")` writes to `path` and, aloud, to the terminal."""
+def logged_to(path: Path, aloud: bool = True, earlier: Records = ()) -> Iterator[None]:
+    """Inside, `logging.getLogger("ganctl")` writes to `path` and, aloud, to the terminal.
+
+    earlier: what was told before there was such a file; it is written first.
+    """
     log = logging.getLogger("ganctl")
     log.setLevel(logging.DEBUG)
     log.propagate = False
-    handlers = [*([terminal()] if aloud else []), to_file(path)]
+    file = to_file(path)
+    for record in earlier:
+        file.handle(record)
+    handlers = [*([Terminal()] if aloud else []), file]
     for handler in handlers:
         log.addHandler(handler)
     for name in NOISY:
@@ -32,15 +65,29 @@ def logged_to(path: Path, aloud: bool = True) -> Iterator[None]:
 
 
 @contextmanager
-def aloud() -> Iterator[None]:
-    """Inside, what ganctl notices goes to the terminal."""
-    log, handler = logging.getLogger("ganctl"), terminal()
-    log.addHandler(handler)
+def aloud() -> Iterator[Records]:
+    """Inside, what ganctl notices goes to the terminal; yields the records, for a file that is opened later."""
+    log, memory = logging.getLogger("ganctl"), Memory()
+    heard = any(isinstance(handler, Terminal) for handler in log.handlers)  # already, by who called this
+    handlers = [memory] if heard else [memory, Terminal()]
+    for handler in handlers:
+        log.addHandler(handler)
     log.setLevel(logging.INFO)
     try:
-        yield
+        yield memory.buffer
     finally:
-        log.removeHandler(handler)
+        for handler in handlers:
+            log.removeHandler(handler)
+
+
+class Memory(BufferingHandler):
+    """Keeps the records."""
+
+    def __init__(self) -> None:
+        super().__init__(capacity=0)
+
+    def shouldFlush(self, record: logging.LogRecord) -> bool:
+        return False
 
 
 @contextmanager
@@ -53,13 +100,6 @@ def untold(name: str) -> Iterator[None]:
         yield
     finally:
         log.setLevel(level)
-
-
-def terminal() -> logging.Handler:
-    """Plain words on standard output."""
-    handler = logging.StreamHandler(sys.stdout)
-    handler.setLevel(logging.INFO)
-    return handler
 
 
 def to_file(path: Path) -> logging.Handler:

@@ -1,6 +1,7 @@
 """The front door: what each command prints, its exit codes, its words, and how little it imports."""
 
 import contextlib
+import logging
 import os
 import shutil
 import subprocess
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ganctl import cli
+from ganctl import cli, logs
 from ganctl.commands import completion, train, trainhelp
 from ganctl.commands.runtable import describe_runs
 from ganctl.config.confdir import conf_dir
@@ -75,7 +76,7 @@ def raising(error: BaseException):
         (UserError("one", "two"), 2, "ganctl train: 2 mistakes\n  one\n  two\n"),
         (NotFinite("round 3: loss is nan"), 4, "ganctl train: round 3: loss is nan\n"),
         (Stopped("saved", 143), 143, "ganctl train: saved\n"),
-        (KeyboardInterrupt(), 130, ""),
+        (KeyboardInterrupt(), 130, "ganctl train: interrupted\n"),
     ],
 )
 def test_an_end_is_told_in_words_and_by_its_exit_code(error, code, told, capsys):
@@ -118,10 +119,7 @@ def test_what_is_asked_often_imports_nothing_heavy(words):
     code = f"""
 import sys
 from ganctl.cli import main
-try:
-    main({words!r})
-except SystemExit:
-    pass
+main({words!r})
 print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)
 """
     found = python(code)
@@ -159,8 +157,7 @@ def test_a_reader_who_has_gone_away_is_no_error(words, buffered):
 
 
 def test_the_help_says_what_a_dry_run_does(capsys):
-    with contextlib.suppress(SystemExit):
-        cli.main(["train", "--help"])
+    assert cli.main(["train", "--help"]) == 0
     line = next(line for line in capsys.readouterr().out.splitlines() if "dry_run=false" in line)
     assert all(word in line for word in ("open the data", "memory", "stop"))
 
@@ -366,3 +363,43 @@ def test_the_next_command_quotes_a_folder_with_a_space(capsys, tmp_path: Path) -
     folder = tmp_path / "my run"
     conclude({"folder": str(folder), "use": "sample"})
     assert f"ganctl sample run='{folder}'" in capsys.readouterr().out
+
+
+def test_words_that_nobody_reads_end_no_training(tmp_path, capfd):
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w") as gone, contextlib.redirect_stdout(gone):
+        with logs.logged_to(tmp_path / "log.txt"):
+            logging.getLogger("ganctl").info("one")
+            logging.getLogger("ganctl").info("two")
+        assert cli.guarded("train", lambda: print("three")) == 0
+    assert capfd.readouterr() == ("", "")
+    assert [line.split(" INFO ")[1] for line in (tmp_path / "log.txt").read_text().splitlines()] == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["-m", "model=gan,dcgan", "--cfg", "job"], "--cfg: prints the settings of one run; leave out -m, and give"),
+        (["trials=20"], "trials: belongs to a search; say for which score, such as search=fd"),
+        (["init_from="], "init_from: no run was named; write init_from=RUN"),
+        (["dataset=folder", "dataset.root="], "dataset.root: no folder was named; write dataset.root=PATH"),
+        (
+            ["++resume=first"],
+            "resume: first among the settings of a new run; a run goes on by `ganctl train resume=",
+        ),
+    ],
+)
+def test_what_train_cannot_do_with_its_words(words, told, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["train", *words]) == 2
+    assert told in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_flags_mean_nothing_beside_a_sweep_that_goes_on(tmp_path, capsys):
+    (tmp_path / ".plan.json").write_text("{}")
+    assert cli.main(["train", f"resume={tmp_path}", "-m", f"resume={tmp_path}"]) == 2
+    told = capsys.readouterr().err
+    assert "--multirun: cannot stand beside resume=" in told
+    assert "resume: given 2 times; give it once" in told

@@ -16,6 +16,7 @@ from PIL import Image
 from torch.amp import GradScaler
 
 from ganctl.callbacks.evaluation import Evaluating
+from ganctl.cli import main
 from ganctl.config.preparation import compose, prepare
 from ganctl.config.rechecking import recheck
 from ganctl.errors import INTERRUPTED, NOT_FINITE, TERMINATED, NotFinite, Stopped, UserError
@@ -389,3 +390,49 @@ def test_dry_run_tells_and_leaves_nothing(outputs, capsys):
     assert "memory     about" in told
     assert "device     cpu" in told
     assert not outputs.exists()
+
+
+def test_what_the_data_says_is_told_once_and_logged(outputs, tmp_path, capsys):
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for index in range(BATCH):
+        Image.fromarray(np.full((8, 8), index, np.uint8)).save(pictures / f"{index}.png")
+    (pictures / "live.heic").write_bytes(b"not taken")
+    data = ["dataset=folder", f"dataset.root={pictures}", "dataset.size=8", "dataset.channels=1"]
+    fixed = ["model=gan", "images=8", f"batch_size={BATCH}", "device=cpu", "name=run", "trainer.preview=4"]
+    start.train(prepare(compose([*data, *fixed])))
+    run = store.Run(outputs / "run")
+    for said in (capsys.readouterr().out, run.log_file.read_text()):
+        assert said.count("other files left aside: 1 .heic") == 1
+        assert said.count(": 8 pictures") == 1
+    start.resume(run, recheck(store.read_config(run), ["images=16"]))
+    assert capsys.readouterr().out.count(": 8 pictures") == 1
+
+
+def test_a_run_whose_data_is_gone_says_where_to_put_it(outputs, tmp_path, monkeypatch, capsys):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    Path("pictures").mkdir()
+    for index in range(BATCH):
+        Image.fromarray(np.full((8, 8), index, np.uint8)).save(f"pictures/{index}.png")
+    data = ["dataset=folder", "dataset.root=pictures", "dataset.size=8", "dataset.channels=1"]
+    fixed = ["model=gan", "images=8", f"batch_size={BATCH}", "device=cpu", "name=run", "trainer.preview=4"]
+    start.train(prepare(compose([*data, *fixed])))
+    monkeypatch.chdir(tmp_path)
+    cure = "put it back there, or a link to it, or set GANCTL_DATA to the folder that holds it"
+    for words in (["evaluate", "run=run"], ["doctor", "run=run", "fresh=true"], ["train", "resume=run", "images=16"]):
+        assert main([*words]) == 2
+        told = capsys.readouterr().err
+        assert f"dataset.root: no such folder 'pictures', on which the run was trained; {cure}" in told
+    monkeypatch.setenv("GANCTL_DATA", str(tmp_path / "here"))
+    assert main(["train", "resume=run", "images=16"]) == 0
+
+
+def test_ctrl_c_before_the_first_round_leaves_nothing(outputs, monkeypatch):
+    def interrupted(session):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(start.Session, "play", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        start.train(settings_of())
+    assert list(outputs.iterdir()) == []

@@ -29,6 +29,7 @@ def demand_data(runs: Mapping[str, Mapping[str, Any]], search: str | None = None
     search: a score that all must give. Looked at on the CPU: GPUs are left to the processes of the runs.
     """
     from ganctl.devices import place
+    from ganctl.logs import aloud
     from ganctl.training.plan import begin
 
     def check(run: Mapping[str, Any]) -> None:
@@ -38,6 +39,7 @@ def demand_data(runs: Mapping[str, Mapping[str, Any]], search: str | None = None
     asked = ("dataset", "batch_size", "device", "early_stop")
     distinct = {repr([run[key] for key in asked]): (name, run) for name, run in runs.items()}
     mistakes: list[str] = []
-    each_checked(check, distinct.values(), mistakes)
+    with aloud():
+        each_checked(check, distinct.values(), mistakes)
     if mistakes:
         raise UserError(*mistakes)

@@ -12,7 +12,6 @@ from ganctl.data.batch import Tensors
 from ganctl.data.dataset import Dataset
 from ganctl.devices import place, precision_of
 from ganctl.games.game import Clock, Game, Outcome, Turn
-from ganctl.logs import aloud
 from ganctl.metrics.panels import quick_panel
 from ganctl.networks.interfaces import Network
 from ganctl.training import parts
@@ -56,8 +55,7 @@ def begin(settings: dict[str, Any], search: str | None = None) -> tuple[str, Sta
         with weightless():
             game = parts.game_of(settings)
         option, device = "search" if search else "early_stop", stage.placement.torch_device
-        with aloud():
-            quick_panel(settings, stage.dataset, stage.table, game, score, device, option)
+        quick_panel(settings, stage.dataset, stage.table, game, score, device, option)
     return awaited, stage
 
 

@@ -1,8 +1,8 @@
 """From a checked config to a finished run: here or by several processes, from the first image on or resumed."""
 
 import logging
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytorch_lightning as pl
 
 from ganctl.devices import prepared_cpu
 from ganctl.errors import NotFinite, Stopped, UserError
-from ganctl.logs import logged_to
+from ganctl.logs import Records, aloud, logged_to
 from ganctl.runs import checkpoint, store
 from ganctl.runs.status import State
 from ganctl.runs.store import Run
@@ -24,11 +24,12 @@ Config = dict[str, Any]
 def train(settings: Config, *, run: Run | None = None, callbacks: Sequence[pl.Callback] = ()) -> Config:
     """Train from the first image on, as `preparation.prepare` settled it; returns the content of result.json."""
     with prepared_cpu(settings["trainer"]["threads"]):
-        stage = set_up(settings)
+        with told() as notices:
+            stage = set_up(settings)
         with nullcontext(run) if run else store.begun(*folder_of(settings)) as begun:
             if group.to_be_started(settings, stage.placement):
                 return play_together(settings, stage, begun, resuming=False, callbacks=callbacks)
-            return play(settings, stage, begun, state=None, callbacks=callbacks)
+            return play(settings, stage, begun, state=None, callbacks=callbacks, notices=notices)
 
 
 def folder_of(settings: Config) -> tuple[Path, str | None, Config, dict[str, str], int]:
@@ -38,15 +39,26 @@ def folder_of(settings: Config) -> tuple[Path, str | None, Config, dict[str, str
 
 def resume(run: Run, settings: Config, *, callbacks: Sequence[pl.Callback] = ()) -> Config:
     """Continue a run from its last good checkpoint, bit for bit as if it had never stopped."""
-    found = checkpoint.load_newest_good(run)
-    for notice in found.notices:
-        log.warning(notice)
-    demand_more(run, settings, found.content["images_seen"])
     with prepared_cpu(settings["trainer"]["threads"]):
-        stage = set_up(settings)
+        with told() as notices:
+            found = checkpoint.load_newest_good(run)
+            for notice in found.notices:
+                log.warning(notice)
+            demand_more(run, settings, found.content["images_seen"])
+            stage = set_up(settings)
         if group.to_be_started(settings, stage.placement):
             return play_together(settings, stage, run, resuming=True, callbacks=callbacks)
-        return play(settings, stage, run, state=found.content, callbacks=callbacks)
+        return play(settings, stage, run, state=found.content, callbacks=callbacks, notices=notices)
+
+
+@contextmanager
+def told() -> Iterator[Records]:
+    """Inside, what the data and the checkpoint have to say goes to the terminal, of the first process alone."""
+    if group.rank():
+        yield ()
+        return
+    with aloud() as notices:
+        yield notices
 
 
 def demand_more(run: Run, settings: Config, seen: int) -> None:
@@ -70,7 +82,7 @@ def dry_run(settings: Config) -> None:
     """Print what would be trained. Raises UserError for what a training could not begin with."""
     from ganctl.training.plan import plan
 
-    with prepared_cpu(settings["trainer"]["threads"]):
+    with prepared_cpu(settings["trainer"]["threads"]), aloud():
         print(plan(settings))
 
 
@@ -82,13 +94,21 @@ def play_together(settings: Config, stage: Stage, run: Run, resuming: bool, call
 
 
 def play(
-    settings: Config, stage: Stage, run: Run, state: Config | None, callbacks: Sequence[pl.Callback] = ()
+    settings: Config,
+    stage: Stage,
+    run: Run,
+    state: Config | None,
+    callbacks: Sequence[pl.Callback] = (),
+    notices: Records = (),
 ) -> Config:
-    """Train in a run's folder, and leave there how it ended; beside another process, leave the folder to that one."""
+    """Train in a run's folder, and leave there how it ended; beside another process, leave the folder to that one.
+
+    notices: what was told before, for the run's log.
+    """
     if group.rank():
         with logged_to(run.folder / f"rank{group.rank()}.log", aloud=False):
             return Session(settings, stage, run, state, callbacks).play()
-    with run.lock(), logged_to(run.log_file):
+    with run.lock(), logged_to(run.log_file, earlier=notices):
         store.update_status(run, state="running", images=settings["images"])
         if state is not None:
             store.write_config(run, settings)  # its new length, for the next time
