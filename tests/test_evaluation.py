@@ -321,3 +321,20 @@ def test_bytes_that_are_no_text_spoil_only_their_own_line(tmp_path: Path) -> Non
         file.write(b"\xff\xfe\n")
     append(tmp_path / "a", Evaluation(128, ()))
     assert [each.images_seen for each in read(tmp_path / "a")] == [64, 128]
+
+
+@pytest.mark.parametrize("count", [5, 2])
+def test_of_few_pictures_what_can_be_measured_is(outputs: Path, caplog: Any, count: int) -> None:
+    data = ["dataset=random", "dataset.shape=[1,8,8]", f"dataset.count={count}"]
+    fixed = ["model=gan", "images=4", "batch_size=2", "device=cpu", "precision=32", "name=few", "trainer.preview=4"]
+    start.train(prepare(compose([*data, *fixed])))
+    with caplog.at_level("INFO"):
+        if count == 5:
+            found = evaluate("few", device="cpu", wanted=Wanted(extractor="random")).evaluation
+            assert {score.key for score in found.scores} == {"diversity", "neighbours", "duplicates"}
+        else:
+            with pytest.raises(UserError, match="metrics: none can be measured with 10000 samples and 2 real pictures"):
+                evaluate("few", device="cpu", wanted=Wanted(extractor="random"))
+    assert f"memorisation is left out: it needs 10 pictures, and there are {count}" in caplog.text
+    with pytest.raises(UserError, match="diversity needs 3 pictures or more of each kind; there are 2 samples"):
+        evaluate("few", device="cpu", wanted=Wanted(metrics=["diversity"], count=2, extractor="random"))

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+FEWEST = 3  # pictures, so that "the nearest other" says something
+HELD_OUT = 10  # one picture of so many stands for unseen ones where nearness to the training pictures is measured
 MOST = 500  # pictures compared with each other
 ROWS = 256  # rows of a distance matrix held at once
 COPY = 0.1  # a sample this much nearer to another one than real pictures are (median) is a duplicate
@@ -22,10 +24,10 @@ class Diversity:
 def diversity(samples: Tensor, reals: Tensor) -> Diversity:
     """samples, reals: [N, ...] pictures of one shape, any scale; the first 500 of each are compared.
 
-    Raises ValueError for fewer than 3 on one side.
+    Raises ValueError for fewer than FEWEST on one side.
     """
-    if min(len(samples), len(reals)) < 3:
-        raise ValueError(f"diversity needs 3 pictures on each side, not {len(samples)} and {len(reals)}")
+    if min(len(samples), len(reals)) < FEWEST:
+        raise ValueError(f"diversity needs {FEWEST} pictures on each side, not {len(samples)} and {len(reals)}")
     count = min(len(samples), len(reals), MOST)
     fake, real = flat(samples[:count]), flat(reals[:count])
     fake_nearest, real_nearest = nearest_other(fake), nearest_other(real)

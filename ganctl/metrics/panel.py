@@ -13,7 +13,7 @@ from ganctl.errors import UserError
 from ganctl.games.game import Generative
 from ganctl.metrics.contract import Contract, Score, library_versions
 from ganctl.metrics.coverage import Coverage, conditional_accuracy, coverage
-from ganctl.metrics.diversity import MOST, diversity, memorisation, nearest
+from ganctl.metrics.diversity import FEWEST, HELD_OUT, MOST, diversity, memorisation, nearest
 from ganctl.metrics.evaluation import Evaluation
 from ganctl.metrics.extractors import Extractor
 from ganctl.metrics.fidelity import Measured, fidelity
@@ -23,7 +23,6 @@ from ganctl.metrics.reals import Reals
 from ganctl.metrics.sheets import BATCH, Sheet, drawn, sheet, thumbnail
 from ganctl.pictures import grid
 
-HELD_OUT = 10  # one picture of so many stands for unseen ones where nearness to the training pictures is measured
 MOST_CLASSES = 100  # with a share of its own in the record
 OF_FEATURES = ("fd", "kd", "is", "precision", "recall")
 OF_CLASSES = ("modes", "covered", "kl", "conditional")
@@ -202,12 +201,18 @@ def measure_pixels(samples: Tensor, reals: Tensor, metrics: Collection[str]) -> 
     """Variety and nearness to the training pictures; without what data full of copies has no measure for."""
     values: dict[str, float | None] = {}
     if "diversity" in metrics:
+        if min(len(samples), len(reals)) < FEWEST:
+            raise UserError(
+                f"metrics: diversity needs {FEWEST} pictures or more of each kind; there are {len(samples)} samples "
+                f"and {len(reals)} of the data; set n={FEWEST} or more, or leave it out"
+            )
         found = diversity(samples, reals)
         values |= {"diversity": found.ratio, "neighbours": found.neighbours, "duplicates": found.duplicates}
     if "memorisation" in metrics:
         if len(reals) < HELD_OUT:
             raise UserError(
-                f"metrics: memorisation needs {HELD_OUT} pictures of the data or more; there are {len(reals)}"
+                f"metrics: memorisation needs {HELD_OUT} pictures of the data or more; there are {len(reals)}; "
+                "leave it out"
             )
         held_out, rest = reals[: len(reals) // HELD_OUT], reals[len(reals) // HELD_OUT :]
         values["memorised"] = memorisation(samples[:MOST], held_out[:MOST], rest)

@@ -18,6 +18,7 @@ from ganctl.games.coding import Coding
 from ganctl.games.game import Game, Generative
 from ganctl.metrics.choice import choose
 from ganctl.metrics.codingpanel import CodingPanel
+from ganctl.metrics.diversity import FEWEST, HELD_OUT
 from ganctl.metrics.domainpanel import DomainPanel, possible_on
 from ganctl.metrics.evaluation import Evaluation
 from ganctl.metrics.extractors import Extractor
@@ -177,9 +178,12 @@ def picture_panel(
     most = 2 * count if stacked else REFERENCE_OF_PAPERS if extractor.name == "inception" else REFERENCE
     reference = min(len(reals.table), most)
     whole = (*PIXELS, *kind.beyond)  # that need no more than the pictures
+    metrics = wanted.metrics
+    if metrics is None and not (metrics := possible(extractor, classifier, (count, reference), wanted.among, whole)):
+        raise UserError(f"metrics: none can be measured with {count} samples and {reference} real pictures; take more")
     return kind(
         reals,
-        possible(extractor, classifier, reference, wanted.among, whole) if wanted.metrics is None else wanted.metrics,
+        metrics,
         extractor,
         classifier,
         count=count,
@@ -208,10 +212,19 @@ def classifier_beside(extractor: Extractor, metrics: Sequence[str] | None, choic
 
 
 def possible(
-    extractor: Extractor, classifier: Extractor | None, reference: int, among: Sequence[str], whole: Sequence[str]
+    extractor: Extractor,
+    classifier: Extractor | None,
+    counts: tuple[int, int],
+    among: Sequence[str],
+    whole: Sequence[str],
 ) -> tuple[str, ...]:
-    """Those metrics that there are real pictures enough for; says which are left out."""
+    """Those metrics that there are pictures enough for; says which are left out. counts: samples, real pictures."""
+    samples, reference = counts
     found = [*whole, *(CLASSES if classifier else ())]
+    for metric, needed in {"diversity": FEWEST, "memorisation": HELD_OUT}.items():
+        there = min(samples, reference) if metric == "diversity" else reference
+        if metric in among and metric in found and not enough(metric, needed, there, "pictures"):
+            found.remove(metric)
     for metric in FEATURES:
         if metric not in among or (metric == "is" and not extractor.classes):
             continue
