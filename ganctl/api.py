@@ -8,17 +8,22 @@ from typing import Any
 PLAIN = re.compile(r"[\w./+-]+")
 
 
-def train(*overrides: str, config_dirs: Sequence[str | Path] = (), **settings: Any) -> dict[str, Any]:
+def train(*overrides: str, config_dirs: str | Path | Sequence[str | Path] = (), **settings: Any) -> dict[str, Any]:
     """Train a run; returns the content of its result.json (`folder`, `images_seen`, `losses`, ...).
 
     overrides: words as on the command line, `"model=dcgan"`. settings: the same by name, `images="50k"`; for dotted
-    keys `**{"dataset.root": "photos"}`. Raises UserError naming every mistake, NotFinite, and Stopped after Ctrl-C.
+    keys `**{"dataset.root": "photos"}`. With `dry_run=True` the plan is printed, and the result is empty. Raises
+    UserError naming every mistake, NotFinite, and Stopped after Ctrl-C.
     """
     from ganctl.config.preparation import compose, prepare
     from ganctl.training import start
 
     words = [*overrides, *(f"{key}={written(value)}" for key, value in settings.items())]
-    return start.train(prepare(compose(words, config_dirs)))
+    checked = prepare(compose(words, [config_dirs] if isinstance(config_dirs, str | Path) else config_dirs))
+    if checked["dry_run"]:
+        start.dry_run(checked)
+        return {}
+    return start.train(checked)
 
 
 def resume(run: str | Path = "newest", **changes: Any) -> dict[str, Any]:
@@ -30,7 +35,7 @@ def resume(run: str | Path = "newest", **changes: Any) -> dict[str, Any]:
     from ganctl.runs import store
     from ganctl.training import start
 
-    found = store.find(str(run))
+    found = store.find_to_resume(str(run))
     words = [f"{key}={written(value)}" for key, value in changes.items()]
     return start.resume(found, recheck(store.read_config(found), words))
 

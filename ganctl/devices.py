@@ -37,6 +37,8 @@ def place(device: Any) -> Placement:
         return _numbered((device,))
     if isinstance(device, Sequence) and not isinstance(device, str):
         return _numbered(tuple(int(number) for number in device))
+    if isinstance(device, str) and device.startswith("["):
+        raise UserError(f"device: {device}; this command takes one device; give a GPU's number, such as device=0")
     choices = {"auto": _automatic, "cpu": _cpu, "cuda": _cuda, "mps": _mps, "idle": _idle}
     if device not in choices:
         raise UserError(f"device: {device!r}; accepted are {', '.join(choices)} or a list of GPU numbers such as [0,2]")

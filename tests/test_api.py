@@ -54,6 +54,24 @@ def test_mistakes_are_raised_together(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_plan_is_printed_and_nothing_trained(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine" / "dataset").mkdir(parents=True)
+    (tmp_path / "mine" / "dataset" / "tiny.yaml").write_text(
+        "_target_: ganctl.data.small.Random\nshape: [1, 8, 8]\ncount: 64\n"
+    )
+    assert ganctl.train("model=gan", dataset="tiny", config_dirs="mine", dry_run=True, device="cpu") == {}
+    assert "data       64 images" in capsys.readouterr().out
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_what_goes_on_is_not_trained_anew(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"resume: outputs/x among the settings of a new run; .*ganctl.resume\(RUN\)"):
+        ganctl.train(*SMALL, resume="outputs/x")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_the_package_offers():
     assert {"train", "resume", "load", "save_grid"} <= set(dir(ganctl))
     with pytest.raises(AttributeError, match="module 'ganctl' has no attribute 'nothing'"):

@@ -94,6 +94,14 @@ def test_a_table_wider_than_the_terminal_goes_on_below(outputs, capsys, monkeypa
     assert told.count("peak memory") == told.count("models") > 1
 
 
+def test_brackets_in_a_title_are_shown(outputs, capsys):
+    run = make_run(outputs, "one", settings_of("[colour]"), fd=20.0)
+    print_table(table_of(grouped([record(run)])), "of [archive]")
+    told = capsys.readouterr().out
+    assert "of [archive]" in told
+    assert "[colour]" in told
+
+
 def test_columns_share_the_room():
     assert side_by_side([10, 10, 10], room=26) == [range(2), range(2, 3)]
     assert side_by_side([99, 5], room=26) == [range(1), range(1, 2)]

@@ -213,11 +213,15 @@ def test_every_option_has_a_caption() -> None:
         ("+batch_size=3", "+batch_size=3: batch_size is there already; leave out the '+'"),
         ("~nothing", "nothing: no such key"),
         ("seed", "seed: is not key=value, such as model=dcgan"),
-        ("name=größe", "name=größe: cannot be read; put a value with special signs in quotes: \"name='...'\""),
+        ("name=größe", "name=größe: cannot be read; put a value with special signs in quotes: \"name='größe'\""),
         ("model=DCGAN", "model=DCGAN: no such model; did you mean 'dcgan'?"),
         ("a b=c", "a b=c: is not key=value, such as model=dcgan"),
         ("=3", "=3: is not key=value, such as model=dcgan"),
-        ("seed=1,2", "seed=1,2: several values make a sweep; add -m, or write a list: [1,2]"),
+        (
+            "seed=1,2",
+            "seed=1,2: several values make a sweep; add -m, write a list, [1,2], or quote a value that holds commas: "
+            "\"seed='1,2'\"",
+        ),
         ("images=-5", "images: -5; must be 1 or more"),
         ("images=0", "images: 0; must be 1 or more"),
         ("images=many", "images: 'many' is not a number of images; write 300k, 2M, 1e6 or 50000"),
@@ -771,5 +775,5 @@ def test_an_interval_of_ones_own_stays() -> None:
 
 def test_a_value_that_cannot_be_read_is_not_called_missing_too() -> None:
     assert mistakes("dataset=folder", "dataset.root=~/photos") == [
-        "dataset.root=~/photos: cannot be read; put a value with special signs in quotes: \"dataset.root='...'\""
+        "dataset.root=~/photos: cannot be read; put a value with special signs in quotes: \"dataset.root='~/photos'\""
     ]

@@ -494,3 +494,13 @@ def test_real_photos_equal_what_pillow_makes_of_them(data_root: Path) -> None:
     expected = np.asarray(image.resize((32, 32), Image.Resampling.BICUBIC, box=box))
     table = opened(str(data_root / "sr_test_set5_set14.zip"), size=32)
     assert table.pixels(torch.tensor([0]))[0].permute(1, 2, 0).numpy().tolist() == expected.tolist()
+
+
+def test_folders_of_the_system_are_left_out() -> None:
+    put("d", {"1.png": RED, "lost+found/2.png": BLUE, "@eaDir/1.png": BLUE, "found/3.png": RED})
+    assert len(opened("d")) == 2
+
+
+def test_a_home_that_nobody_has_is_a_missing_folder() -> None:
+    with pytest.raises(UserError, match="no such folder '~nobody-here/photos'"):
+        opened("~nobody-here/photos")

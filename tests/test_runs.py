@@ -18,7 +18,7 @@ from ganctl.errors import GanctlError, UserError
 from ganctl.runs import store
 from ganctl.runs.checkpoint import load_newest_good
 from ganctl.runs.status import finite, stored_status
-from ganctl.runs.store import Run, all_runs, checkpoint_path, create, find, find_checkpoint
+from ganctl.runs.store import Run, all_runs, checkpoint_path, create, find, find_checkpoint, find_to_resume
 
 CONFIG = {"images": "300k", "seed": 0, "model": {"lr": 2e-4, "betas": [0.5, 0.999], "name": None}}
 CHOICES = {"model": "dcgan", "dataset": "mnist"}
@@ -99,17 +99,18 @@ def test_of_processes_that_ask_for_one_name_one_gets_it(tmp_path: Path) -> None:
 def test_a_run_that_never_began_is_removed_and_one_that_did_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def play(run: Run, error: Exception, seen: int, checkpoints: tuple[str, ...]) -> None:
+    def play(run: Run, error: BaseException, seen: int, checkpoints: tuple[str, ...]) -> None:
         store.update_status(run, images_seen=seen)
         for each in checkpoints:
             (run.checkpoints / each).touch()
         raise error
 
-    def fail(name: str, error: Exception, seen: int = 0, *checkpoints: str) -> None:
+    def fail(name: str, error: BaseException, seen: int = 0, *checkpoints: str) -> None:
         with pytest.raises(type(error)), store.begun(tmp_path, name, CONFIG) as run:
             play(run, error, seen, checkpoints)
 
     fail("mistake", UserError("too few"))
+    fail("stopped", KeyboardInterrupt())
     fail("failed", GanctlError("disk full"))
     fail("begun", UserError("too few"), 8)
     fail("saved", UserError("too few"), 0, "last.ckpt.previous")
@@ -212,6 +213,8 @@ def test_outputs_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> N
     assert store.outputs_root() == Path("outputs")
     monkeypatch.setenv("GANCTL_OUTPUTS", "/data/runs")
     assert store.outputs_root() == Path("/data/runs")
+    monkeypatch.setenv("GANCTL_OUTPUTS", "~/runs")
+    assert store.outputs_root() == Path.home() / "runs"
 
 
 # The configuration
@@ -358,6 +361,10 @@ def test_mistaken_runs_are_told_with_the_nearest_name(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match=f"^run: {tmp_path}/empty is not in a run folder \\(no config.yaml\\)"):
         find("empty", tmp_path)
+    for name in ("sweep/2", "sweep/1"):
+        made(tmp_path, name)
+    with pytest.raises(UserError, match=f"give one of those in it, such as {tmp_path}/sweep/1, {tmp_path}/sweep/2$"):
+        find("sweep", tmp_path)
     for odd in ("x" * 5000, "a\0b", "~nobody-here", "a\nb"):
         with pytest.raises(UserError, match=r"^run: no run "):
             find(odd, tmp_path)
@@ -450,3 +457,32 @@ def test_five_hundred_runs_are_listed_quickly(tmp_path: Path) -> None:
     states = {store.read_status(run).state for run in listed}
     assert time.monotonic() - before < 5.0
     assert (len(listed), listed[0].name, states) == (500, "run-499", {"interrupted"})
+
+
+def test_a_run_goes_on_from_its_last_checkpoint_only(tmp_path: Path) -> None:
+    run = made(tmp_path, "first", "last.ckpt", "000000005.ckpt")
+    for selector in ("first", str(run.folder), str(run.checkpoints / "last.ckpt")):
+        assert find_to_resume(selector, tmp_path) == run
+    with pytest.raises(UserError, match=r"000000005.ckpt is not the run's last checkpoint, .*init_from=.*5.ckpt$"):
+        find_to_resume(str(run.checkpoints / "000000005.ckpt"), tmp_path)
+
+
+def test_a_sheet_of_a_run_stands_for_the_run(tmp_path: Path) -> None:
+    run = made(tmp_path, "first", "last.ckpt")
+    sheet = run.samples / "000000005.png"
+    sheet.touch()
+    assert find_checkpoint(str(sheet)) == run.checkpoints / "last.ckpt"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_a_folder_that_may_not_be_entered_is_no_run(tmp_path: Path) -> None:
+    made(tmp_path, "first", "last.ckpt")
+    (tmp_path / "lost+found").mkdir(mode=0o700)
+
+    def look() -> None:
+        os.setuid(65534)
+        assert [run.name for run in all_runs(tmp_path)] == ["first"]
+
+    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+        folder.chmod(0o755)
+    assert in_child(look) == 0

@@ -142,6 +142,18 @@ def test_class_names_are_understood(outputs):
         (["run=plain", "device=gpu"], "device: 'gpu'"),
         (["run=plain", "out=there"], "out: there.png exists already; choose another name"),
         (["run=plain", "out=there.jpg"], "out: there.jpg: format=grid writes .png"),
+        (["run=plain", "out=."], "out: . is a folder; name the file, such as first.png"),
+        (["run=plain", "out=/"], "out: / is a folder; name the file, such as /first.png"),
+        (["run=plain", "out=cat.png", "format=files"], "out: cat.png: format=files makes a folder; leave .png out"),
+        (
+            ["run=plain", "n=10001"],
+            "n: 10001; a sheet holds 10,000 pictures at most; choose format=files or format=npz",
+        ),
+        (["run="], "run=: no value; write run=..."),
+        (
+            ["run=plain", "device=[0]"],
+            "device: [0]; this command takes one device; give a GPU's number, such as device=0",
+        ),
     ],
 )
 def test_mistakes_are_told_in_words(words, told, capsys, outputs):
@@ -240,3 +252,15 @@ def test_weights_that_do_not_fit_are_told_in_words(outputs, capsys):
 def test_save_grid_writes_a_sheet(sampler):
     assert ganctl.save_grid(sampler.sample(4), "four.png") == Path("four.png")
     assert Image.open("four.png").format == "PNG"
+
+
+def test_pictures_that_are_not_finite_leave_nothing(outputs, capsys):
+    content = checkpoint.load(outputs / "plain" / "checkpoints" / "last.ckpt")
+    for state in (content["game"], content["average"]):
+        for value in filter(torch.is_floating_point, state.values()):
+            value.fill_(torch.nan)
+    checkpoint.save(Path("broken.ckpt"), content)
+    for form in ("files", "grid", "npz"):
+        assert cli.main(["sample", "run=broken.ckpt", f"format={form}", "out=drawn"]) == 2
+        assert "draws pictures that are not finite" in capsys.readouterr().err
+    assert [path.name for path in Path().iterdir()] == ["broken.ckpt"]

@@ -426,6 +426,13 @@ def test_a_sweep_ends_with_a_table_and_leaves_no_logs_of_hydra(swept):
     assert {path.name for path in (place / "outputs" / "s").iterdir() if path.is_dir()} == {"1-lr=1e+38", "2-lr=0.001"}
 
 
+def test_brackets_in_settings_are_shown(tmp_path, capsys):
+    print_table(tmp_path, [Row(1, "policy=[colour]"), Row(2, "only=[good] :cat:")])
+    shown = capsys.readouterr().out
+    assert "policy=[colour]" in shown
+    assert "only=[good] :cat:" in shown
+
+
 def test_the_score_that_is_watched_stands_first_in_the_table(tmp_path, capsys):
     losses = {"fd": 30.0, "precision": 0.9, "recall": 0.5, "covered": 7, "duplicates": 0.25}
     print_table(tmp_path, [Row(1, "seed=1", losses=losses)], "duplicates")

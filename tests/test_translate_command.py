@@ -166,6 +166,7 @@ def test_a_pipe(capsysbinary, monkeypatch) -> None:
         (["in=in/1.png", "out=out", "direction=b2a"], "direction: 'b2a'; this model was trained in one direction"),
         (["in=in/1.png", "out=out", "target=blond"], "target: blond was given, and this run was trained without"),
         (["out=out"], "in: must be given, in=..."),
+        (["in=in", "out=all.png"], "out: all.png names one picture, and in= many; name a folder"),
         (["in=in", "out=file"], "out: file is a file; name a folder for the pictures"),
     ],
 )
@@ -215,6 +216,8 @@ def test_through_the_size_of_the_training(capsys) -> None:
 
 
 def test_names_that_would_meet_keep_their_suffix() -> None:
+    three = {"a.jpg": "a.jpg.png", "a.png": "a.png.png", "a.jpg.png": "a.jpg.png.png"}
+    assert png_names(["a.jpg", "a.png", "a.jpg.png"]) == three
     assert png_names(["a.jpg", "b.png", "a.png"]) == {"a.jpg": "a.jpg.png", "b.png": "b.png", "a.png": "a.png.png"}
 
 
@@ -261,3 +264,10 @@ def test_grey_models_take_colour_and_give_grey(tmp_path) -> None:
 def test_mistakes_about_the_root_are_about_in() -> None:
     with pytest.raises(UserError, match=r"^in: x; set in=PATH$"), instead_of_root("in"):
         raise UserError("dataset.root: x; set dataset.root=PATH")
+
+
+def test_all_mistakes_are_told_at_once(capsys) -> None:
+    code, _, warned = translate(capsys, "in=nowhere", "out=out", "ckpt=best")
+    assert code == 2
+    assert "in: no such folder 'nowhere'" in warned
+    assert "ckpt: best is not in" in warned

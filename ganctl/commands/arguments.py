@@ -85,7 +85,7 @@ def split(word: str, options: dict[str, Field[Any]], taken: dict[str, Any]) -> t
         return bare[0], word
     if name.replace("-", "_") not in options:
         raise ValueError(f"no such option{hint(name, options)} (there are: {', '.join(options)})")
-    if not equals:
+    if not text:
         raise ValueError(f"no value; write {name}=...")
     return name.replace("-", "_"), text
 

@@ -66,6 +66,8 @@ def run(argv: list[str]) -> int:
     path = sampler = None
     with together() as mistakes:
         with noted(mistakes):
+            drawing.demand_fit(arguments.n, arguments.format)
+        with noted(mistakes):
             path = drawing.asked_place(arguments.out, arguments.format) if arguments.out else None
         with noted(mistakes):
             plugins = words(arguments.plugins)

@@ -1,11 +1,12 @@
 """`ganctl score`: how unlike its training pictures each picture is, as a table and a heat map sheet."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ganctl.commands.arguments import option, parse, words
-from ganctl.errors import GanctlError, UserError
+from ganctl.errors import GanctlError, UserError, noted, together
 
 if TYPE_CHECKING:
     from ganctl.trained.scoring import Scored
@@ -47,8 +48,12 @@ def run(argv: list[str]) -> int:
     from ganctl.trained.inversion import Search
     from ganctl.trained.scoring import score
 
-    checkpoint = find_checkpoint(arguments.run, arguments.ckpt)
-    folder = asked_place(arguments.out) if arguments.out else free_place(checkpoint, arguments.in_)
+    with together() as mistakes:
+        with noted(mistakes):
+            checkpoint = find_checkpoint(arguments.run, arguments.ckpt)
+        with noted(mistakes):
+            asked = asked_place(arguments.out) if arguments.out else None
+    folder = asked or free_place(checkpoint, arguments.in_)
     with aloud():
         found = score(
             str(checkpoint),
@@ -69,11 +74,11 @@ def run(argv: list[str]) -> int:
 
 def asked_place(out: str) -> Path:
     """The folder that `out=` names. Raises UserError: nothing is ever written over."""
-    folder = Path(out).expanduser()
-    if folder.exists() and not folder.is_dir():
+    folder = Path(os.path.expanduser(out))
+    if os.path.lexists(folder) and not os.path.isdir(folder):
         raise UserError(f"out: {folder} is a file; name a folder")
     for file in (folder / TABLE, folder / SHEET):
-        if file.exists():
+        if os.path.lexists(file):
             raise UserError(f"out: {file} exists already; choose another folder, or leave out= away")
     return folder
 

@@ -44,11 +44,14 @@ def run(argv: list[str]) -> int:
     if "" in line.resumes:
         raise UserError("resume: no run was named; write resume=newest, or a run's folder (see ganctl list runs)")
     if line.resumes:
+        demand_alone(line)
         folder = sweep_meant(line.resumes[0])
         return resume(line) if folder is None else go_on_sweeping(folder, line)
+    if line.cfg and line.multirun:
+        raise UserError("--cfg: prints the settings of one run; leave out -m, and give each key one value")
     if line.cfg:
         return show_config(line)
-    if line.multirun or any(word.startswith("search=") for word in line.overrides):
+    if line.multirun or any(word.startswith(("search=", "trials=")) for word in line.overrides):
         from ganctl.sweeps.many import play_many
 
         return play_many(line.overrides, line.config_dirs).code
@@ -132,8 +135,8 @@ def train(line: Line) -> int:
     return OK
 
 
-def resume(line: Line) -> int:
-    """Continue a run in its folder with its own settings; only a few may change."""
+def demand_alone(line: Line) -> None:
+    """Raise UserError for flags that mean nothing beside `resume=`, or a second one of it."""
     flags = {"--multirun": line.multirun, "--cfg": line.cfg, "--config-dir": line.config_dirs}
     mistakes = [
         f"{flag}: cannot stand beside resume=, which takes the run's own settings" for flag in flags if flags[flag]
@@ -142,9 +145,13 @@ def resume(line: Line) -> int:
         mistakes.append(f"resume: given {len(line.resumes)} times; give it once")
     if mistakes:
         raise UserError(*mistakes)
+
+
+def resume(line: Line) -> int:
+    """Continue a run in its folder with its own settings; only a few may change."""
     from ganctl.runs import store
 
-    run = store.find(line.resumes[0])
+    run = store.find_to_resume(line.resumes[0])
     changes = [word for word in line.overrides if not word.startswith("resume=")]
     from ganctl.config.rechecking import recheck
     from ganctl.training import start

@@ -5,7 +5,7 @@ from dataclasses import MISSING, dataclass
 from typing import TYPE_CHECKING, Literal
 
 from ganctl.commands.arguments import option, parse, words
-from ganctl.errors import GanctlError, UserError
+from ganctl.errors import GanctlError, UserError, noted, together
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,13 +52,16 @@ def carry_out(arguments: Arguments, command: str, demand: "Callable[[Interpreter
     from ganctl.trained import picturefiles
     from ganctl.trained.translating import load_translator
 
-    inputs = picturefiles.inputs_at(arguments.in_)
-    outputs = picturefiles.outputs_at(arguments.out, inputs, overwrite=arguments.overwrite)
-    plugins = words(arguments.plugins)
-    translator = load_translator(
-        arguments.run, arguments.ckpt, ema=arguments.ema, device=arguments.device, plugins=plugins
-    )
-    demand(translator)
+    with together() as mistakes:
+        with noted(mistakes):
+            inputs = picturefiles.inputs_at(arguments.in_)
+            outputs = picturefiles.outputs_at(arguments.out, inputs, overwrite=arguments.overwrite)
+        with noted(mistakes):
+            plugins = words(arguments.plugins)
+            translator = load_translator(
+                arguments.run, arguments.ckpt, ema=arguments.ema, device=arguments.device, plugins=plugins
+            )
+            demand(translator)
     report = picturefiles.process(
         inputs,
         outputs,

@@ -37,10 +37,11 @@ def parsed(text: str, mistakes: list[str]) -> Any:
 
 def unread(text: str) -> str:
     """Why Hydra cannot read an override, and how to write it."""
-    key, equals, _ = text.partition("=")
+    key, equals, value = text.partition("=")
     if not equals or not KEY.fullmatch(key):
         return "is not key=value, such as model=dcgan"
-    return f"cannot be read; put a value with special signs in quotes: \"{key}='...'\""
+    shown = "..." if not value or "'" in value else value
+    return f"cannot be read; put a value with special signs in quotes: \"{key}='{shown}'\""
 
 
 class Typed:
@@ -60,7 +61,10 @@ class Typed:
         override = parsed(text, self.mistakes)
         if override is not None and override.is_sweep_override():
             value = override.get_value_string()
-            self.mistakes.append(f"{text}: several values make a sweep; add -m, or write a list: [{value}]")
+            self.mistakes.append(
+                f"{text}: several values make a sweep; add -m, write a list, [{value}], or quote a "
+                f"value that holds commas: \"{override.key_or_group}='{value}'\""
+            )
             return None
         return override
 

@@ -93,6 +93,11 @@ class Preparation:
             own["plugins"] = []
         self.mistakes += across(own)
         self.mistakes += [] if own["name"] is None else mistakes_of_name(outputs_root(), own["name"])
+        if own["resume"] is not None:
+            self.mistakes.append(
+                f"resume: {own['resume']} among the settings of a new run; a run goes on by "
+                "`ganctl train resume=RUN`, in Python by ganctl.resume(RUN)"
+            )
         return own
 
     def _dataset(self, plugins: Sequence[str]) -> tuple[Any, "Looked | None"]:

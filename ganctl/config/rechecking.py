@@ -7,6 +7,7 @@ from ganctl.building.annotations import shown
 from ganctl.config.overrides import parsed
 from ganctl.config.preparation import across, plain
 from ganctl.config.settings import GROUPS, names, settle, settle_trainer
+from ganctl.data.roots import kept
 from ganctl.errors import UserError
 from ganctl.metrics.keys import ANY, watching_mistakes
 from ganctl.nearest import hint
@@ -60,6 +61,8 @@ def _recheck_parts(saved: Mapping[str, Any], model: Config, plugins: Sequence[st
 
     mistakes: list[str] = []
     found = look(saved.get("dataset"), plugins, mistakes)
+    if isinstance(dataset := saved.get("dataset"), Mapping):
+        mistakes = [kept(mistake, dataset) for mistake in mistakes]
     then, now = saved.get("description"), None if found is None else plain(found.facts)
     if now is not None and (not isinstance(then, dict) or any(then[key] != now.get(key) for key in then)):
         mistakes.append(f"dataset: it is not what it was when the run began: {_difference(then, now)}; start a new run")

@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 def cache_folder() -> Path:
     """GANCTL_CACHE, else ganctl in XDG_CACHE_HOME or ~/.cache. It may be deleted whenever no training runs."""
     if named := os.environ.get("GANCTL_CACHE"):
-        return Path(named).expanduser()
+        return Path(os.path.expanduser(named))
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ganctl"
 
 

@@ -75,9 +75,9 @@ class Originals:
 def roots(root: str | None) -> list[Path]:
     """Where files are looked for: in `root` alone if given, else in GANCTL_DATA, ./data and ../shared/data."""
     if root is not None:
-        return [Path(root).expanduser()]
+        return [Path(os.path.expanduser(root))]
     named = os.environ.get("GANCTL_DATA")
-    return [Path(place).expanduser() for place in (named, "data", "../shared/data") if place]
+    return [Path(os.path.expanduser(place)) for place in (named, "data", "../shared/data") if place]
 
 
 def downloads() -> Path:

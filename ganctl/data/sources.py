@@ -12,7 +12,7 @@ from ganctl.errors import UserError
 MAGIC = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8", b"RIFF")  # how pictures begin, for files without a suffix
 MAGIC_BYTES = 8
 TEXTS = frozenset((".csv", ".tsv", ".txt"))
-SYSTEM_FOLDER = "__MACOSX"
+SYSTEM_FOLDERS = frozenset(("__MACOSX", "lost+found", "@eaDir", "$RECYCLE.BIN", "System Volume Information"))
 TOO_LARGE = f"larger than {MAX_BYTES // 2**20} MiB"
 
 
@@ -78,7 +78,7 @@ class Sorter:
 def hidden(name: str) -> bool:
     """Whether any part of the path is a hidden or system file."""
     parts = name.split("/")
-    return SYSTEM_FOLDER in parts or any(part.startswith(".") and part.strip(".") for part in parts)
+    return any(part in SYSTEM_FOLDERS or (part.startswith(".") and part.strip(".")) for part in parts)
 
 
 def unlistable(path: Path, error: OSError) -> UserError:

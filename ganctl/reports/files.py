@@ -1,5 +1,6 @@
 """Where pages and tables are written."""
 
+import os
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -15,16 +16,25 @@ MARK, NEAR = b'<meta name="generator" content="ganctl">', 1000  # stands near th
 
 def page_place(out: str) -> Path:
     """The file that `out=` names; an earlier page there is replaced, anything else is not. Raises UserError."""
-    path = Path(out).expanduser()
-    if path.is_dir():
+    path = Path(os.path.expanduser(out))
+    if os.path.isdir(path):
         raise UserError(f"out: {out} is a folder; name the file, such as {path / 'report.html'}")
     if path.suffix.lower() != ENDING:
         if path.suffix:
             raise UserError(f"out: {out}: the page is HTML; end the name in {ENDING}")
         path = path.with_name(path.name + ENDING)
-    if path.exists() and MARK not in path.read_bytes()[:NEAR]:
+    if os.path.lexists(path) and not is_page(path):
         raise UserError(f"out: {path} is there, and is no page of ganctl's; choose another name")
     return path
+
+
+def is_page(path: Path) -> bool:
+    """Whether a page of ganctl's lies there."""
+    try:
+        with path.open("rb") as file:
+            return MARK in file.read(NEAR)
+    except OSError:
+        return False
 
 
 def comparison_place(records: Sequence[Record]) -> Path:

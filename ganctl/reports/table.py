@@ -157,7 +157,7 @@ def print_table(table: Table, title: str) -> None:
     from rich.console import Console
     from rich.table import Table as RichTable
 
-    console, names = Console(highlight=False), [line.title for line in table.lines]
+    console, names = Console(highlight=False, markup=False, emoji=False), [line.title for line in table.lines]
     found = rows(table)
     first = max(len(name) for name, _ in found)
     widths = [max(map(len, (name, *(cells[at] for _, cells in found)))) for at, name in enumerate(names)]

@@ -1,5 +1,6 @@
 """One run's folder: what lies in it, its lock, configuration and checkpoints. Imports nothing heavy."""
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -60,7 +61,7 @@ class Run:
 
     def exists(self) -> bool:
         """Whether the folder is a run."""
-        return self.config_file.is_file()
+        return os.path.isfile(self.config_file)  # False where the folder may not be entered
 
     def holder(self) -> str | None:
         """The process that trains here now, in words, or None."""

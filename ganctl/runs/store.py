@@ -46,6 +46,7 @@ __all__ = [
     "demand_checkpoint",
     "find",
     "find_checkpoint",
+    "find_to_resume",
     "held",
     "mistakes_of_name",
     "numbered",
@@ -64,12 +65,13 @@ __all__ = [
 
 NEWEST = "newest"
 PLAIN = re.compile(r"(?![ .~-])[^/\0]{1,200}(?<![ .])")  # name of a folder
+NAMED = 3  # runs that a message names
 DEEP = 2  # folders between outputs/ and a run at most: a group's, a sweep's
 
 
 def outputs_root() -> Path:
     """Where runs lie: GANCTL_OUTPUTS, else outputs/ in the current folder."""
-    return Path(os.environ.get("GANCTL_OUTPUTS") or "outputs")
+    return Path(os.path.expanduser(os.environ.get("GANCTL_OUTPUTS") or "outputs"))
 
 
 def create(
@@ -101,11 +103,11 @@ def create(
 def begun(
     outputs: Path, name: str | None, config: dict[str, Any], choices: Mapping[str, str] | None = None, images: int = 0
 ) -> Iterator[Run]:
-    """Inside, a new run as `create` makes it; gone again where a user's mistake shows before it saw an image."""
+    """Inside, a new run as `create` makes it; gone again where a mistake or Ctrl-C ends it before it saw an image."""
     run = create(outputs, name, config, choices, images)
     try:
         yield run
-    except UserError:
+    except (UserError, KeyboardInterrupt):
         if stored_status(run).images_seen == 0 and not any(run.checkpoints.glob("*")) and run.holder() is None:
             shutil.rmtree(run.folder, ignore_errors=True)
         raise
@@ -215,12 +217,29 @@ def find(selector: str | None, outputs: Path | None = None, needs_checkpoint: bo
         if run := run_around(path):
             return run
     if there:
-        raise UserError(f"run: {there[0]} is not in a run folder (no config.yaml); give a folder that ganctl made")
+        raise UserError(f"run: {there[0]} is not in a run folder (no config.yaml); {instead_of(there[0])}")
     names = [*(os.path.relpath(run.folder, outputs) for run in all_runs(outputs)), NEWEST]
     raise UserError(
         f"run: no run {selector!r}{hint(selector, names)}; give a run folder, a checkpoint file, a name under "
         f"{outputs}, or newest (see ganctl list runs)"
     )
+
+
+def find_to_resume(selector: str, outputs: Path | None = None) -> Run:
+    """As `find`, for a run that is to go on, which it does from its last checkpoint. Raises UserError for another."""
+    run = find(selector, outputs)
+    if selector.endswith(".ckpt") and Path(selector).name != "last.ckpt":
+        raise UserError(
+            f"resume: {selector} is not the run's last checkpoint, from which it goes on; write resume={run.folder}, "
+            f"or begin another run with the weights of this one: init_from={selector}"
+        )
+    return run
+
+
+def instead_of(folder: Path) -> str:
+    """What to give in the place of a folder that is no run: those in it, if it is a sweep's or a group's."""
+    inside = [str(run.folder) for run in runs_at(folder)][:NAMED]
+    return f"give one of those in it, such as {', '.join(sorted(inside))}" if inside else "give one that ganctl made"
 
 
 def places(selector: str, outputs: Path) -> list[Path]:
@@ -231,7 +250,7 @@ def places(selector: str, outputs: Path) -> list[Path]:
 
 def run_around(path: Path) -> Run | None:
     """The run that a folder is, or that a file or subfolder belongs to."""
-    folder = path if path.is_dir() else path.parent
+    folder = path if os.path.isdir(path) else path.parent
     inside = folder.name in ("checkpoints", "samples")
     return next((run for run in map(Run, (folder, folder.parent) if inside else (folder,)) if run.exists()), None)
 
@@ -247,11 +266,15 @@ def newest(outputs: Path, needs_checkpoint: bool) -> Run:
 
 
 def find_checkpoint(selector: str | None, which: str | int = "last", outputs: Path | None = None) -> Path:
-    """The checkpoint file that a user means: a file as it is (also outside any run), else `which` of a run."""
-    if selector and os.path.isfile(os.path.expanduser(selector)):
+    """The checkpoint file that a user means: a file as it is (also outside any run), else `which` of a run.
+
+    A run's file that is no checkpoint, such as one of its sheets, stands for the run.
+    """
+    file = Path(os.path.expanduser(selector or ""))
+    if selector and os.path.isfile(file) and (".ckpt" in file.name or run_around(file) is None):
         if which != "last":
             raise UserError(f"ckpt: {which} was given beside a checkpoint file ({selector}); leave one of them out")
-        return Path(os.path.expanduser(selector))
+        return file
     return checkpoint_path(find(selector, outputs), which)
 
 

@@ -80,7 +80,7 @@ def print_table(folder: Path, rows: Sequence[Row], first: str = "") -> None:
     for row in rows:
         losses = "\n".join(f"{name} {value:.3g}" for name, value in telling(row.losses, first).items())
         table.add_row(str(row.number), row.overrides, row.status, f"{row.images_seen:,}", minutes(row.seconds), losses)
-    Console(highlight=False).print(table)
+    Console(highlight=False, markup=False, emoji=False).print(table)  # [a] in a setting is no markup
     for row in rows:
         if row.reason:
             print(f"run {row.number} ({row.overrides}): {row.reason}")

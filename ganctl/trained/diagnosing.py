@@ -7,6 +7,7 @@ from typing import Any
 
 from ganctl.building.build import build
 from ganctl.data.dataset import Dataset
+from ganctl.data.roots import of_a_run
 from ganctl.doctor.advice import advise
 from ganctl.doctor.examination import Examination
 from ganctl.doctor.history import FILE, Diagnosis, read
@@ -28,9 +29,10 @@ def examined(run: Run, device: Any = "auto", plugins: Sequence[str] = ()) -> lis
     Raises UserError in words for a run without a checkpoint, or whose data is gone.
     """
     loaded = load_game(run.folder, "last", ema=False, device=device, plugins=plugins)
-    dataset = build(loaded.config["dataset"], Dataset, "dataset", plugins)
-    described = dataset.describe()
-    examination = Examination(dataset.open(loaded.device), loaded.game, described.classes, described.names)
+    with of_a_run(loaded.config["dataset"]):
+        dataset = build(loaded.config["dataset"], Dataset, "dataset", plugins)
+        described, table = dataset.describe(), dataset.open(loaded.device)
+    examination = Examination(table, loaded.game, described.classes, described.names)
     past = windows(run.metrics_file, loaded.images_seen)
     now = past.pop() if past else Signals(loaded.images_seen, 0)
     measured = examination.measure(loaded.game, loaded.device)

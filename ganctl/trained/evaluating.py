@@ -9,6 +9,7 @@ import numpy as np
 
 from ganctl.building.build import build
 from ganctl.data.dataset import Dataset
+from ganctl.data.roots import of_a_run
 from ganctl.errors import GanctlError, UserError
 from ganctl.metrics.evaluation import FILE, Evaluation, append
 from ganctl.metrics.panels import Judge, Wanted, panel_of
@@ -67,8 +68,9 @@ def evaluate(
 def judge_of(loaded: Loaded, wanted: Wanted, plugins: Sequence[str] = ()) -> Judge:
     """The panel for the data that a checkpoint's config names."""
     settings = {**loaded.config, "dataset": tested_on(loaded.config["dataset"], wanted.test)}
-    dataset = build(settings["dataset"], Dataset, "dataset", plugins)
-    table = dataset.open(loaded.device)
+    with of_a_run(settings["dataset"]):
+        dataset = build(settings["dataset"], Dataset, "dataset", plugins)
+        table = dataset.open(loaded.device)
     return panel_of(settings, dataset, table, loaded.game, wanted, loaded.device)
 
 

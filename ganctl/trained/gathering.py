@@ -10,7 +10,7 @@ from ganctl.building.build import build
 from ganctl.data.album import album
 from ganctl.data.dataset import Dataset, TensorTable
 from ganctl.data.folder import Folder, judge
-from ganctl.data.roots import instead_of_root
+from ganctl.data.roots import instead_of_root, of_a_run
 from ganctl.data.selection import Selection
 from ganctl.errors import UserError
 from ganctl.metrics.reals import Reals
@@ -42,9 +42,9 @@ class Pile:
         if self.classes is None:
             raise UserError(f"normal: {','.join(normal)}; the pictures have no classes; put each class in a subfolder")
         there = sorted(set(self.classes))
-        for name in normal:
-            if name not in there:
-                raise UserError(f"normal: no class {name!r}{hint(name, there) or '; there are: ' + ', '.join(there)}")
+        if absent := [name for name in normal if name not in there]:
+            known = "; there are: " + ", ".join(there)
+            raise UserError(*(f"normal: no class {name!r}{hint(name, there) or known}" for name in absent))
         if set(normal) == set(there):
             raise UserError("normal: names all classes; some must be anomalies")
         return replace(self, normal=frozenset(normal))
@@ -67,8 +67,9 @@ def own_tests(config: Mapping[str, Any], device: torch.device, plugins: Sequence
     selection = Selection(node.pop("only", None), node.pop("without", None) or ())
     if "split" in node:
         node["split"] = "test"
-    dataset: Dataset = build(node, Dataset, "dataset", plugins)
-    description, table = dataset.describe(), dataset.open(device)
+    with of_a_run(node):
+        dataset: Dataset = build(node, Dataset, "dataset", plugins)
+        description, table = dataset.describe(), dataset.open(device)
     table = table.held_out() or table
     reals = Reals(OWN, str(node.get("split", "all")), description, table)
     rows = torch.arange(len(table))

@@ -19,6 +19,8 @@ Weights = Mapping[str, Tensor]
 
 def located(selector: str) -> Path:
     """The last checkpoint of the run that `init_from` names; a checkpoint file as it is. Raises UserError."""
+    if not selector:
+        raise UserError("init_from: no run was named; write init_from=RUN (see ganctl list runs)")
     try:
         return find_checkpoint(selector)
     except UserError as error:

@@ -1,5 +1,6 @@
 """Picture files through anything that makes pictures of pictures: names and sizes stay, nothing is overwritten."""
 
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -60,7 +61,7 @@ def inputs_at(where: str) -> Inputs:
     """A folder, a zip, a folder inside a zip, one file, or `-` for standard input. Raises UserError."""
     if where == PIPE:
         return Inputs(("stdin",), lambda _: sys.stdin.buffer.read(), None)
-    file = next((place for place in places(where) if place.is_file() and not is_zip(place)), None)
+    file = next((place for place in places(where) if os.path.isfile(place) and not is_zip(place)), None)
     if file is not None:
         return Inputs((file.name,), lambda _: read_file(file), None)
     with instead_of_root("in"):
@@ -91,11 +92,13 @@ def outputs_at(where: str, inputs: Inputs, *, overwrite: bool) -> dict[str, Path
                 f"out: {PIPE}: only one picture can be written there, and in= names a folder; set out=FOLDER"
             )
         return dict.fromkeys(inputs.names)
-    path = Path(where).expanduser()
-    if inputs.single and path.suffix and not path.is_dir():
+    path = Path(os.path.expanduser(where))
+    if inputs.single and path.suffix and not os.path.isdir(path):
         if path.suffix.lower() != ".png":
             raise UserError(f"out: {where}: pictures are written as PNG; end the name in .png, or name a folder")
         targets = {inputs.names[0]: path}
+    elif path.suffix.lower() == ".png" and not os.path.isdir(path):
+        raise UserError(f"out: {where} names one picture, and in= many; name a folder")
     else:
         targets = {name: path / png for name, png in png_names(inputs.names).items()}
     refuse_places(path, inputs, list(targets.values()), overwrite=overwrite)
@@ -103,24 +106,33 @@ def outputs_at(where: str, inputs: Inputs, *, overwrite: bool) -> dict[str, Path
 
 
 def png_names(names: Sequence[str]) -> dict[str, str]:
-    """Each name with .png for its suffix; behind it, where two names differ in their suffix only."""
-    short = {name: str(PurePosixPath(name).with_suffix(".png")) for name in names}
-    times = Counter(short.values())
-    return {name: png if times[png] == 1 else f"{name}.png" for name, png in short.items()}
+    """Each name with .png for its suffix; behind it, where another would be called the same."""
+    found = {name: str(PurePosixPath(name).with_suffix(".png")) for name in names}
+    while clashing := {png for png, times in Counter(found.values()).items() if times > 1}:
+        found |= {name: f"{name}.png" for name, png in found.items() if png in clashing}
+    return found
 
 
 def refuse_places(path: Path, inputs: Inputs, targets: Sequence[Path], *, overwrite: bool) -> None:
     """Raise UserError where something would be written over."""
     folder = path if path.suffix.lower() != ".png" else path.parent
-    if folder.exists() and not folder.is_dir():
+    if os.path.lexists(folder) and not os.path.isdir(folder):
         raise UserError(f"out: {folder} is a file; name a folder for the pictures")
-    if inputs.folder is not None and inputs.folder.exists() and folder.exists() and folder.samefile(inputs.folder):
+    if inputs.folder is not None and same(folder, inputs.folder):
         raise UserError(f"out: {folder} is also in=; choose another folder, so that the originals stay")
-    there = [target for target in targets if target.exists()]
+    there = [target for target in targets if os.path.lexists(target)]
     if there and not overwrite:
         count = f"{len(there):,} of {len(targets):,} pictures exist" if len(targets) > 1 else f"{there[0]} exists"
         such = f", such as {there[0]}" if len(targets) > 1 else ""
         raise UserError(f"out: {count} already{such}; set overwrite=true, or choose another place")
+
+
+def same(first: Path, second: Path) -> bool:
+    """Whether both are there, and one place."""
+    try:
+        return os.path.samefile(first, second)
+    except OSError:
+        return False
 
 
 def process(
