@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from ganctl.config.preparation import compose, prepare
 from ganctl.config.rechecking import recheck
+from ganctl.data.small import Random
+from ganctl.devices import Placement
 from ganctl.errors import TERMINATED, GanctlError, Stopped, UserError
 from ganctl.runs import checkpoint, store
 from ganctl.runs.content import fingerprint
-from ganctl.training import group, start
+from ganctl.training import group, session, start
 
 
 @pytest.fixture(autouse=True)
@@ -111,3 +114,20 @@ def test_a_signal_that_comes_before_there_is_a_process_is_handed_on_later(output
         store.update_status(run, pid=4711)
         deliver()
     assert sent == [(4711, signal.SIGINT)]
+
+
+def test_who_only_starts_the_processes_leaves_the_gpus_alone(monkeypatch):
+    opened = []
+
+    class Noticed(Random):
+        def open(self, device):
+            opened.append(device)
+            return super().open(torch.device("cpu"))
+
+    monkeypatch.setattr(session, "place", lambda _: Placement("cuda", (0, 1), "as asked"))
+    monkeypatch.setattr(session.parts, "dataset_of", lambda _: Noticed(shape=[1, 8, 8], count=8))
+    session.set_up({"device": [0, 1], "batch_size": 8, "trainer": {}})
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "1")
+    monkeypatch.setenv("RANK", "1")
+    session.set_up({"device": [0, 1], "batch_size": 8, "trainer": {}})
+    assert opened == [torch.device("cpu"), torch.device("cuda:1")]

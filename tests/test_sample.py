@@ -44,6 +44,7 @@ def make_run(outputs: Path, name: str, *overrides: str) -> store.Run:
 def outputs(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "outputs"
     make_run(folder, "labelled", *CONDITIONAL)
+    make_run(folder, "unasked", "dataset.classes=3")
     make_run(folder, "plain")
     return folder
 
@@ -131,6 +132,7 @@ def test_class_names_are_understood(outputs):
     ("words", "told"),
     [
         (["run=plain", "label=1"], "label: 1 was given, and this run was trained without labels; leave label out"),
+        (["run=unasked", "label=77"], "label: this model was trained without labels and cannot draw a class"),
         (["run=labelled", "label=3"], "label: no class '3'; accepted are 0 to 2, and each"),
         (["run=labelled", "ckpt=best"], "ckpt: best is not in {outputs}/labelled; there are: last, 640"),
         (["run=labelled", "label=²"], "label: no class '²'; accepted are 0 to 2, and each"),

@@ -109,7 +109,18 @@ class Sampler(Loaded):
         if str(label).isdecimal() and int(label) < self.classes:
             return int(label)
         known = "" if all(name.isdigit() for name in self.names) else f" ({', '.join(self.names)})"
-        raise UserError(f"label: no class {label!r}; accepted are 0 to {self.classes - 1}{known}, and each")
+        accepted = f"accepted are 0 to {self.classes - 1}{known}, and each"
+        raise UserError(self._against_labels() or f"label: no class {label!r}; {accepted}")
+
+    def _against_labels(self) -> str | None:
+        """What a game says that draws no class, whichever it is asked for; None where it draws some."""
+        attributes = self.config["description"].get("attributes")
+        label = torch.zeros(1, self.classes) if attributes else torch.zeros(1, dtype=torch.int64)
+        try:
+            self.game.request(Wish(1, label=label), torch.Generator())
+        except ValueError as error:
+            return str(error)
+        return None
 
 
 def load(

@@ -63,7 +63,8 @@ def set_up(settings: Config) -> Stage:
     """Choose the device and open the data. Raises UserError; nothing is left behind."""
     placement = place(settings["device"])
     dataset = parts.dataset_of(settings)
-    table = dataset.open(placement.device_of(group.rank()))
+    apart = group.to_be_started(settings, placement)  # then this process only looks: GPUs are left to those that play
+    table = dataset.open(torch.device("cpu") if apart else placement.device_of(group.rank()))
     if settings["batch_size"] > len(table):
         raise UserError(too_large(settings["batch_size"], len(table), dataset.describe().count))
     return Stage(placement, dataset, table)
