@@ -1,6 +1,7 @@
 """Which device trains, in which precision, and why."""
 
 import os
+import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -81,10 +82,31 @@ def _idle() -> Placement:
         raise UserError(
             "device: idle takes the emptiest GPU, and this machine shows no NVIDIA GPU; set device=auto or device=cpu"
         )
-    free = [torch.cuda.mem_get_info(number)[0] for number in range(torch.cuda.device_count())]
+    if torch.cuda.device_count() == 1:
+        return Placement("cuda", (0,), f"{torch.cuda.get_device_name(0)}, the only one")
+    free = _free_memory(torch.cuda.device_count())
     best = max(range(len(free)), key=free.__getitem__)
     name = torch.cuda.get_device_name(best)
     return Placement("cuda", (best,), f"{name}, the most free memory of {len(free)} ({free[best] / 2**30:.0f} GiB)")
+
+
+def _free_memory(count: int) -> list[int]:
+    """Bytes on each GPU, by the driver's own tool: PyTorch would take memory on all of them to answer, and keep it."""
+    told = _told_by_driver()
+    found = [told.get(str(torch.cuda.get_device_properties(number).uuid)) for number in range(count)]
+    known = [size for size in found if size is not None]
+    return known if len(known) == count else [torch.cuda.mem_get_info(number)[0] for number in range(count)]
+
+
+def _told_by_driver() -> dict[str, int]:
+    """GPU's own name (UUID) -> bytes free; nothing where the tool is missing."""
+    query = ["nvidia-smi", "--query-gpu=uuid,memory.free", "--format=csv,noheader,nounits"]
+    try:
+        lines = subprocess.run(query, capture_output=True, text=True, timeout=10, check=True).stdout.splitlines()
+    except (OSError, subprocess.SubprocessError):
+        return {}
+    rows = (line.partition(",") for line in lines)
+    return {name.removeprefix("GPU-"): int(size) * 2**20 for name, _, size in rows if size.strip().isdigit()}
 
 
 def _numbered(numbers: tuple[int, ...]) -> Placement:

@@ -2,6 +2,7 @@
 
 import os
 from functools import cache
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from ganctl import devices
 from ganctl.config.preparation import compose, prepare
 from ganctl.errors import UserError
 from ganctl.sweeps import gpulock
+from ganctl.sweeps.checking import demand_data
 from ganctl.sweeps.plan import Plan
 from ganctl.sweeps.run import own_gpu
 
@@ -17,9 +19,11 @@ GIB = 2**30
 
 
 @pytest.fixture
-def three_gpus(monkeypatch):
-    """Of which the second has the most memory free, and the last multiplies no bf16."""
+def three_gpus(monkeypatch, tmp_path):
+    """Of which the second has the most memory free, and the last multiplies no bf16; without NVIDIA's tool."""
     free = {0: 2 * GIB, 1: 9 * GIB, 2: 5 * GIB}
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda number: SimpleNamespace(uuid=f"0000-{number}"))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda number: (free[number], 10 * GIB))
@@ -38,6 +42,36 @@ def test_the_gpu_with_the_most_free_memory_is_taken_and_the_reason_told(device, 
     found = devices.place(device)
     assert (found.accelerator, found.devices) == ("cuda", (1,))
     assert found.reason == "GPU 1, the most free memory of 3 (9 GiB)"
+
+
+def told_by_tool(folder, *lines):
+    """NVIDIA's tool, which says these lines."""
+    script = folder / "nvidia-smi"
+    script.write_text("#!/bin/sh\n" + "".join(f"echo '{line}'\n" for line in lines))
+    script.chmod(0o755)
+
+
+def test_the_drivers_tool_is_asked_so_that_no_gpu_is_touched(three_gpus, tmp_path, monkeypatch):
+    told_by_tool(tmp_path, "GPU-0000-2, 7168", "GPU-0000-0, 1024", "GPU-0000-1, [N/A]", "GPU-0000-9, 9999999")
+    assert devices.place("idle").devices == (1,)  # the second is not told of: PyTorch answers for all
+    told_by_tool(tmp_path, "GPU-0000-2, 7168", "GPU-0000-0, 1024", "GPU-0000-1, 512", "GPU-0000-9, 9999999")
+    monkeypatch.setattr(torch.cuda, "mem_get_info", None)
+    found = devices.place("idle")
+    assert (found.devices, found.reason) == ((2,), "GPU 2, the most free memory of 3 (7 GiB)")
+
+
+def test_a_single_gpu_is_asked_for_nothing_but_its_name(three_gpus, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    for question in ("mem_get_info", "get_device_properties"):
+        monkeypatch.setattr(torch.cuda, question, None)
+    assert devices.place("auto").reason == "GPU 0, the only one"
+
+
+def test_a_sweep_checks_its_devices_without_touching_them(three_gpus, tmp_path, monkeypatch):
+    told_by_tool(tmp_path, "GPU-0000-0, 1", "GPU-0000-1, 2", "GPU-0000-2, 3")
+    monkeypatch.setattr(torch.cuda, "mem_get_info", None)
+    settings = prepare(compose(["dataset=random", "dataset.count=64", "device=idle", "model=gan"]))
+    demand_data({"one": settings})
 
 
 def test_gpus_by_number(three_gpus):
