@@ -12,6 +12,7 @@ from ganctl.data.batch import Tensors
 from ganctl.ema import Average
 from ganctl.games.game import Clock, Game, Outcome, Turn
 from ganctl.networks.interfaces import Constrained
+from ganctl.precision import full_precision
 from ganctl.schedules import Schedule
 
 OptimizerMaker = Callable[[Sequence[nn.Parameter]], Optimizer]
@@ -198,12 +199,14 @@ class GameModule(pl.LightningModule):
         self._freeze(self._idle_in[turn.name])
         optimizer = self.stepping[turn.name]
         outcome = turn.loss(round)
+        total = outcome.total
         optimizer.zero_grad()
-        self.lower(outcome.total)
+        with full_precision(self.device):  # else autocast would round a penalty's second derivatives
+            self.lower(total)
         if self.watch_every and (self.rounds + 1) % self.watch_every == 0:
             outcome = Outcome(outcome.terms, {**outcome.watched, "gradient": self._gradient_norm(turn)})
         if self.clip is not None:
-            self.clip_gradients(optimizer, gradient_clip_val=self.clip, gradient_clip_algorithm="norm")
+            torch.nn.utils.clip_grad_norm_(self._parameters_of[turn.name], self.clip)
         optimizer.step()
         for module in self._constrained[turn.name]:
             module.constrain()
