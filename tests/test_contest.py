@@ -1,9 +1,12 @@
-"""Parts of a contest that each are fine and together mean nothing: refused, with the way out."""
+"""Scores and penalties; parts of a contest that are fine alone and mean nothing together: refused, with the way out."""
 
 import pytest
+import torch
+from torch import Tensor
 
 from ganctl.games.contest import Contest
-from ganctl.losses.adversarial import NonSaturating, Wasserstein
+from ganctl.games.game import Clock
+from ganctl.losses.adversarial import NonSaturating, RelativisticPairing, Wasserstein
 from ganctl.losses.regularizers import R1, GradientPenalty
 from ganctl.networks.augment import NoAugment
 from ganctl.networks.dcgan import DCGANDiscriminator
@@ -45,3 +48,39 @@ def test_a_gradient_penalty_holds_it() -> None:
 def test_a_penalty_beside_batch_norm_names_the_key_that_helps(critic: Discriminator, key: str) -> None:
     with pytest.raises(ValueError, match=rf"^penalties: R1 needs.*; set {key}=none, "):
         Contest(critic, NonSaturating(), NoAugment(), [R1(1.0)])
+
+
+class Noted(RelativisticPairing):
+    """Notes in which precision scores come."""
+
+    def __init__(self) -> None:
+        self.seen: set[torch.dtype] = set()
+
+    def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
+        self.seen |= {real.dtype, fake.dtype}
+        return super().discriminator(real, fake)
+
+    def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
+        assert real is not None
+        self.seen |= {real.dtype, fake.dtype}
+        return super().generator(fake, real)
+
+
+def test_losses_take_their_differences_in_fp32_whatever_the_discriminator_says() -> None:
+    adversarial, image = Noted(), torch.randn(2, *SHAPE)
+    contest = Contest(plain(), adversarial, NoAugment())
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert contest.discriminator(image).dtype == torch.bfloat16
+        contest.tell_apart(image, -image, Clock(0, 0), "discriminator")
+        contest.pass_off(-image, image)
+    assert adversarial.seen == {torch.float32}
+
+
+def test_a_compiled_discriminator_can_be_penalised() -> None:
+    """Compiled code is differentiated once only, and a gradient penalty needs it twice."""
+    image = torch.randn(2, *SHAPE)
+    contest = Contest(plain(), Wasserstein(), NoAugment(), [GradientPenalty(), R1(1.0)])
+    contest.discriminator.compile(backend="aot_eager")  # PyTorch's restrictions without a C++ compiler
+    contest.pass_off(-image, image).backward()
+    contest.tell_apart(image, -image, Clock(0, 0), "discriminator").total.backward()
+    assert all(parameter.grad is not None for parameter in contest.discriminator.parameters())

@@ -143,7 +143,7 @@ class CaptionedGame(Generative):
             self.augment.observe(critique.real_score.detach())
             real, fake = critique.real_score, critique.fake_score
             own, other = mismatched(round.caption)
-            wrong = self.discriminator.score(critique.real_features[own], text[other])
+            wrong = self.contest.score(critique.real_features[own], text[other])
             loss = self.adversarial.discriminator(real, fake)
             if len(wrong):
                 loss = (loss + self.adversarial.discriminator(real[own], wrong)) / 2

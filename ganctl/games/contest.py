@@ -76,7 +76,11 @@ class Contest:
         if self.adversarial.relativistic:
             with torch.no_grad():
                 real_score = self.discriminator(self.augment(real), label)
-        return self.adversarial.generator(fake_score, real_score)
+        return self.adversarial.generator(fake_score.float(), None if real_score is None else real_score.float())
+
+    def score(self, features: Tensor, label: Tensor | None = None) -> Tensor:
+        """Scores in fp32: losses take their differences, for which bf16 has too few digits."""
+        return self.discriminator.score(features, label).float()
 
     def critique(
         self, real: Tensor, fake: Tensor, clock: Clock, needs_gradient: bool, label: Tensor | None = None
@@ -89,11 +93,11 @@ class Contest:
         real_features, fake_features = critic.features(real, label), critic.features(fake, label)
         return Critique(
             network=critic,
-            critic=lambda image: critic(image, label),
+            critic=lambda image: critic.forward(image, label),  # never compiled: some penalties differentiate twice
             real=real,
             fake=fake,
-            real_score=critic.score(real_features, label),
-            fake_score=critic.score(fake_features, label),
+            real_score=self.score(real_features, label),
+            fake_score=self.score(fake_features, label),
             real_features=real_features,
             fake_features=fake_features,
             images_seen=clock.images_seen,
