@@ -1,9 +1,9 @@
 """Colours in numbers that people see evenly: sRGB, light, CIE Lab. Differentiable; pictures are [B, 3, H, W]."""
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
+
+from ganctl.transfer import constant
 
 TO_XYZ = (  # linear sRGB to CIE XYZ under D65 (IEC 61966-2-1)
     (0.4124564, 0.3575761, 0.1804375),
@@ -31,9 +31,9 @@ def picture_of(light: Tensor) -> Tensor:
     return value * 2 - 1
 
 
-def mixed(picture: Tensor, rows: Sequence[Sequence[float]]) -> Tensor:
+def mixed(picture: Tensor, rows: tuple[tuple[float, ...], ...]) -> Tensor:
     """A matrix times each pixel's channels; no matrix product, which autocast would round."""
-    matrix = torch.tensor(rows, dtype=picture.dtype, device=picture.device)
+    matrix = constant(rows, picture.dtype, picture.device)
     return (matrix[:, :, None, None] * picture[:, None]).sum(2)
 
 
@@ -69,4 +69,4 @@ def cube(root: Tensor) -> Tensor:
 
 def white_beside(picture: Tensor) -> Tensor:
     """The white point [3, 1, 1] in a picture's precision, where it lies."""
-    return torch.tensor(WHITE, dtype=picture.dtype, device=picture.device)[:, None, None]
+    return constant(WHITE, picture.dtype, picture.device)[:, None, None]

@@ -18,13 +18,14 @@ FRAMEWORKS = {
 }
 MAY_USE = {  # part of the method -> parts of ganctl that it may import
     "losses": {"losses", "schedules", "precision", "networks.interfaces"},
-    "networks": {"networks", "schedules", "precision", "colour", "text"},
+    "networks": {"networks", "schedules", "precision", "colour", "text", "transfer"},
     "games": {
         "games",
         "losses",
         "schedules",
         "precision",
         "text",
+        "transfer",
         "data.batch",
         "networks.interfaces",
         "networks.augment",

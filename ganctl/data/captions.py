@@ -18,6 +18,7 @@ from ganctl.data.spreadsheet import AUTO, check_encoding
 from ganctl.data.wording import Columns, Wording, combinations, wording
 from ganctl.errors import UserError
 from ganctl.text import as_bytes, as_texts
+from ganctl.transfer import handed
 
 LONGEST = 4096  # bytes of a caption
 logger = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ class CaptionTable(Table):
         chosen = (torch.rand(len(indices), generator=generator) * counts).long().clamp(max=counts - 1)
         caption = self.captions[self.starts[indices] + chosen].long()
         pictures = self.pictures.batch(indices, generator)
-        return Captioned(pictures.image, pictures.label, caption=caption.to(pictures.image.device))
+        return Captioned(pictures.image, pictures.label, caption=handed(caption, pictures.image.device))
 
     def first_captions(self, indices: Tensor) -> list[str]:
         """The first caption of each of these pictures."""

@@ -9,6 +9,7 @@ from torch import Tensor
 from ganctl.data.batch import Pairs
 from ganctl.data.dataset import SMALL_BYTES, Table
 from ganctl.data.resizing import bicubic
+from ganctl.transfer import handed
 
 Size = tuple[int, int]  # height, width
 
@@ -64,7 +65,7 @@ class Crops(Table):
     def batch(self, indices: Tensor, generator: torch.Generator) -> Pairs:
         """source [B, C, h, w], target [B, C, h * factor, w * factor]."""
         crops = [self.cut(self.pictures[index], generator) for index in indices.tolist()]
-        return self.paired(torch.stack(crops).to(self.device).permute(0, 3, 1, 2))
+        return self.paired(handed(torch.stack(crops), self.device).permute(0, 3, 1, 2))
 
     def cut(self, picture: Tensor, generator: torch.Generator) -> Tensor:
         """A crop [*crop, C] of a picture [H, W, C]."""

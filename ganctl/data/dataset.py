@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ganctl.data.batch import Captioned, Images, Pairs, Tensors
+from ganctl.transfer import handed
 
 SMALL_BYTES = 2 * 2**30  # sets up to this size live on the training device
 LARGEST_SIDE = 4096
@@ -118,18 +119,18 @@ class TensorTable(Table):
 
     def batch(self, indices: Tensor, generator: torch.Generator) -> Images:
         """image [B, C, H, W] float32 in [-1, 1], channels_last; label as given."""
-        here = indices.to(self.device)
-        image = self.pixels(indices.to(self.rows.device))
+        here = handed(indices, self.device)
+        image = self.pixels(here if here.device == self.rows.device else indices)
         if self.flip:
-            mirrored = torch.rand(len(indices), generator=generator) < 0.5
-            image = torch.where(mirrored.to(self.device)[:, None, None, None], image.flip(3), image)
+            mirrored = handed(torch.rand(len(indices), generator=generator) < 0.5, self.device)
+            image = torch.where(mirrored[:, None, None, None], image.flip(3), image)
         image = image.float().div_(127.5).sub_(1)
         return Images(image, None if self.labels is None else self.labels.index_select(0, here))
 
     def pixels(self, indices: Tensor) -> Tensor:
         """uint8 [B, C, H, W], channels_last, on the training device."""
         channels, height, width = self.shape
-        rows = self.rows.index_select(0, indices).to(self.device)
+        rows = handed(self.rows.index_select(0, indices), self.device)
         return rows.view(-1, height, width, channels).permute(0, 3, 1, 2)
 
 

@@ -18,6 +18,7 @@ from ganctl.data.roots import source_at
 from ganctl.data.small import Random
 from ganctl.data.sources import Listing, Source
 from ganctl.data.splits import apart, check_share
+from ganctl.transfer import handed
 
 Hole = Literal["center", "random"]
 Maker = Callable[[Tensor, torch.Generator], Pairs]
@@ -52,8 +53,8 @@ class Holed:
             )
 
     def __call__(self, target: Tensor, generator: torch.Generator) -> Pairs:
-        rows, columns = (self.taken(len(target), side, generator) for side in self.size)
-        hole = (rows[:, None, :, None] & columns[:, None, None, :]).to(target.device)
+        rows, columns = (handed(self.taken(len(target), side, generator), target.device) for side in self.size)
+        hole = rows[:, None, :, None] & columns[:, None, None, :]
         return Pairs(torch.cat((target.masked_fill(hole, 0.0), torch.where(hole, -1.0, 1.0)), 1), target)
 
     def taken(self, count: int, side: int, generator: torch.Generator) -> Tensor:

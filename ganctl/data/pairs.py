@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ganctl.data.batch import Pairs
 from ganctl.data.dataset import Dataset, Description, Table, TensorTable, picture_shape
+from ganctl.transfer import handed
 
 
 class PairTable(Table):
@@ -45,14 +46,14 @@ class PairTable(Table):
 
 def mirrored(pairs: Pairs, generator: torch.Generator) -> Pairs:
     """Each pair left-right flipped with probability 1/2, both pictures alike."""
-    coin = (torch.rand(len(pairs), generator=generator) < 0.5)[:, None, None, None]
-    return pairs.map(lambda picture: torch.where(coin.to(picture.device), picture.flip(3), picture))
+    coin = handed(torch.rand(len(pairs), generator=generator) < 0.5, pairs.target.device)[:, None, None, None]
+    return pairs.map(lambda picture: torch.where(coin, picture.flip(3), picture))
 
 
 def cropped(pairs: Pairs, size: tuple[int, int], generator: torch.Generator) -> Pairs:
     """Of each pair a part [*size] at a random place, the same of both pictures, which must have one size."""
     rows, columns = (
-        places(len(pairs), size[side], pairs.target.shape[2 + side], generator).to(pairs.target.device)
+        handed(places(len(pairs), size[side], pairs.target.shape[2 + side], generator), pairs.target.device)
         for side in range(2)
     )
     batch = torch.arange(len(pairs), device=rows.device)[:, None, None]

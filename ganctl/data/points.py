@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ganctl.data.batch import Images
 from ganctl.data.dataset import Dataset, Description, Table
+from ganctl.transfer import handed
 
 SHAPE = (2, 1, 1)  # a point is a picture of one pixel whose two channels are x and y
 REACH = 0.8  # of the outermost centre, so that a generator that ends in tanh reaches every point
@@ -67,5 +68,5 @@ class PointTable(Table):
         return len(self.points)
 
     def batch(self, indices: Tensor, generator: torch.Generator) -> Images:
-        here = indices.to(self.device)
+        here = handed(indices, self.device)
         return Images(self.points[here], self.labels[here])

@@ -9,6 +9,7 @@ from ganctl.data.batch import Images
 from ganctl.data.dataset import Dataset, Description, Table, TensorTable
 from ganctl.data.published import Split
 from ganctl.data.small import MNIST, Digits
+from ganctl.transfer import handed
 
 CLASSES = 1_000
 COUNT = 128_000  # pictures, as in the papers that count modes (Srivastava et al. 2017)
@@ -69,7 +70,7 @@ class StackedTable(Table):
         return len(self.triples)
 
     def batch(self, indices: Tensor, generator: torch.Generator) -> Images:
-        rows = self.triples[indices].to(self.digits.rows.device)
+        rows = handed(self.triples[indices], self.digits.rows.device)
         pixels = self.digits.pixels(rows.flatten())  # [3 B, 1, H, W]
         image = pixels.reshape(-1, 3, *pixels.shape[2:]).contiguous(memory_format=torch.channels_last)
-        return Images(image.float().div_(127.5).sub_(1), self.labels[indices.to(self.labels.device)])
+        return Images(image.float().div_(127.5).sub_(1), self.labels[handed(indices, self.labels.device)])

@@ -14,6 +14,7 @@ from ganctl.data.domains import Domain, domain
 from ganctl.data.folder import OnError, check_on_error, judge
 from ganctl.data.pictures import Crop, Frame
 from ganctl.errors import UserError, noted, together
+from ganctl.transfer import handed
 
 
 class UnpairedTable(Table):
@@ -65,14 +66,15 @@ class Jittered(Table):
 
 def crops(image: Tensor, size: tuple[int, int], generator: torch.Generator) -> Tensor:
     """[B, C, H, W] -> [B, C, *size], of each picture another place."""
-    count, channels = image.shape[:2]
-    rows, columns = (
-        torch.randint(have - want + 1, (count, 1), generator=generator) + torch.arange(want)  # [B, want]
+    (count, channels), device = image.shape[:2], image.device
+    starts = [
+        handed(torch.randint(have - want + 1, (count, 1), generator=generator), device)
         for have, want in zip(image.shape[2:], size, strict=True)
-    )
-    picture, channel = torch.arange(count)[:, None, None, None], torch.arange(channels)[:, None, None]
-    places = (picture, channel, rows[:, None, :, None], columns[:, None, None, :])
-    cut = image[tuple(place.to(image.device) for place in places)]
+    ]
+    rows, columns = (start + torch.arange(want, device=device) for start, want in zip(starts, size, strict=True))
+    picture = torch.arange(count, device=device)[:, None, None, None]
+    channel = torch.arange(channels, device=device)[:, None, None]
+    cut = image[picture, channel, rows[:, None, :, None], columns[:, None, None, :]]
     return cut.contiguous(memory_format=torch.channels_last)
 
 

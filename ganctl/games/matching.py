@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ganctl.text import as_texts, folded
+from ganctl.transfer import handed
 
 
 def mismatched(caption: Tensor) -> tuple[Tensor, Tensor]:
@@ -33,7 +34,7 @@ def others(caption: Tensor) -> Iterator[tuple[int, int]]:
 
 def index(rows: Sequence[int], device: torch.device) -> Tensor:
     """[R] int64."""
-    return torch.tensor(rows, dtype=torch.int64, device=device)
+    return handed(torch.tensor(rows, dtype=torch.int64), device)
 
 
 def nearest(words: Sequence[Counter[str]], own: int) -> int | None:

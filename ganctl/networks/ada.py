@@ -9,8 +9,10 @@ from torch.nn.functional import affine_grid, grid_sample, pad
 from ganctl.networks.augment import Augment
 from ganctl.precision import full_precision
 from ganctl.schedules import Schedule, value_at
+from ganctl.transfer import constant
 
 LOG2 = math.log(2)
+CROSS = ((0.0, -1.0, 1.0), (1.0, 0.0, -1.0), (-1.0, 1.0, 0.0))  # product with (1, 1, 1)
 
 
 class ADA(Augment):
@@ -103,7 +105,7 @@ def chosen(values: Tensor, otherwise: float, probability: Tensor) -> Tensor:
 def resampled(image: Tensor, strength: Tensor) -> Tensor:
     """Pixel blitting and geometry in one resampling, [B, C, H, W]."""
     height, width = image.shape[2:]
-    to_pixels = torch.tensor([width / 2, height / 2, 1.0], device=image.device)
+    to_pixels = constant((width / 2, height / 2, 1.0), torch.float32, image.device)
     back = source_map(image, strength)  # [B, 3, 3]: centred pixels of the result -> of the picture
     theta = back * to_pixels[None, None, :] / to_pixels[None, :, None]
     grid = affine_grid(theta[:, :2], list(image.shape), align_corners=False)
@@ -192,5 +194,4 @@ def colour_map(image: Tensor, strength: Tensor) -> Tensor:
 
 def around_grey(image: Tensor) -> Tensor:
     """Cross product with the grey axis (1, 1, 1) / sqrt(3), for Rodrigues' rotation."""
-    cross = torch.tensor([[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]], device=image.device)
-    return cross / math.sqrt(3)
+    return constant(CROSS, torch.float32, image.device) / math.sqrt(3)

@@ -10,6 +10,7 @@ from torch import Tensor
 from ganctl.networks.interfaces import TextEncoder
 from ganctl.networks.layers import at_least_one
 from ganctl.text import as_texts
+from ganctl.transfer import handed
 
 KEPT = 100_000  # vectors remembered, at most
 
@@ -49,7 +50,7 @@ class Sentences(TextEncoder):
                 self.known.clear()
                 new = list(dict.fromkeys(texts))
             self.known.update(zip(new, self.embedded(new), strict=True))
-        return torch.stack([self.known[text] for text in texts]).to(caption.device)
+        return handed(torch.stack([self.known[text] for text in texts]), caption.device)
 
     def embedded(self, texts: Sequence[str]) -> Tensor:
         """[N, text_size] on the CPU, each with mean square 1. Raises ValueError where the model is of another size."""

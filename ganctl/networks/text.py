@@ -9,6 +9,7 @@ from torch.nn.functional import layer_norm
 from ganctl.networks.interfaces import TextEncoder
 from ganctl.networks.layers import at_least_one
 from ganctl.text import folded
+from ganctl.transfer import constant
 
 FACTORS = (257, 65_599)  # of two hashes, so that two words hardly ever share both
 MODULUS = 2**31 - 1  # sums of thousands of smaller numbers fit int64
@@ -67,9 +68,15 @@ def hashed_words(caption: Tensor, words: int, buckets: int) -> Tensor:
 
 def hashed(caption: Tensor, word: Tensor, place: Tensor, words: int, factor: int) -> Tensor:
     """[B, words] hashes below MODULUS; bytes whose word is number `words` are left out."""
-    powers = [1]
-    while len(powers) < caption.shape[1]:
-        powers.append(powers[-1] * factor % MODULUS)
-    terms = caption * torch.tensor(powers, device=caption.device)[place] % MODULUS
+    powers = constant(powers_of(factor, caption.shape[1]), torch.int64, caption.device)
+    terms = caption * powers[place] % MODULUS
     sums = torch.zeros(len(caption), words + 1, dtype=torch.int64, device=caption.device)
     return sums.scatter_add_(1, word, terms)[:, :words] % MODULUS
+
+
+def powers_of(factor: int, count: int) -> tuple[int, ...]:
+    """factor^0, factor^1, ... modulo MODULUS."""
+    powers = [1]
+    while len(powers) < count:
+        powers.append(powers[-1] * factor % MODULUS)
+    return tuple(powers)

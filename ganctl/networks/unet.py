@@ -137,12 +137,12 @@ def mirrored_to(image: Tensor, least: int) -> Tensor:
     for dimension in (2, 3):
         side = image.shape[dimension]
         if side < least:
-            image = image.index_select(dimension, mirror_index(side, least).to(image.device))
+            image = image.index_select(dimension, mirror_index(side, least, image.device))
     return image
 
 
-def mirror_index(side: int, length: int) -> Tensor:
+def mirror_index(side: int, length: int, device: torch.device | str = "cpu") -> Tensor:
     """Where each of `length` places looks in a side that is mirrored over and over: 0 1 2 1 0 1 2 ..."""
     period = max(2 * side - 2, 1)
-    place = torch.arange(length, device="cpu") % period
+    place = torch.arange(length, device=device) % period
     return torch.where(place < side, place, period - place)
