@@ -1,9 +1,12 @@
 """Growth by images seen: the table, the fade, what the reals look like, batch sizes, and a game that grows."""
 
+from copy import deepcopy
+
 import pytest
 import torch
 
 from ganctl.data.batch import Images
+from ganctl.ema import Average
 from ganctl.games.game import Clock, Wish
 from ganctl.games.growth import Growth, Progressive
 from ganctl.games.latent import LatentGame
@@ -122,6 +125,31 @@ def test_the_position_travels_in_the_checkpoint():
     assert fresh.stage() == (2, 1.0)
     fresh.load_state_dict(grown.state_dict())
     assert fresh.stage() == (1, 0.25)
+
+
+def test_a_grown_network_asks_no_device_where_it_stands():
+    for network in networks("progan", (1, 16, 16)):
+        network.grow(1.25)
+        network.position = network.position.to("meta")  # which has no value to ask for
+        assert network.stage() == (2, 0.25)
+
+
+def test_copies_of_a_grown_network_stand_where_they_should():
+    playing, average = game(), Average()
+    generator = playing.generator
+    playing.advance(Clock(125, 0))
+    average.follow(playing)
+    average.settle(playing)
+    assert average.copies["generator"].stage() == generator.stage() == (1, 0.5)
+    for images in (140, 260, 275):
+        playing.advance(Clock(images, 0))
+        average.update(images, 1)
+        copy = average.copies["generator"]
+        assert copy.stage() == generator.stage() == deepcopy(generator).stage() == deepcopy(copy).stage()
+    fresh = networks("progan", (1, 16, 16))[0]
+    fresh.grow(0)
+    fresh.load_state_dict(generator.state_dict())
+    assert fresh.stage() == (2, 0.5)
 
 
 def test_reals_follow_the_fakes():

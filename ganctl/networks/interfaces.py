@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -66,6 +67,7 @@ class Growing(Network):
 
     sizes: Sequence[tuple[int, int]]  # (height, width) from the smallest to the full one
     position: Tensor  # buffer, scalar
+    grown: float | None = None  # the buffer's value where `grow` set it, so that a forward need not wait for the device
 
     def stand_at(self, sizes: Sequence[tuple[int, int]]) -> None:
         """For constructors: the sizes, and the position of the full one (a value also where a check builds on meta)."""
@@ -74,11 +76,21 @@ class Growing(Network):
 
     def grow(self, position: float) -> None:
         """Work at this position from now on, or at the full size where it lies beyond."""
-        self.position.fill_(min(position, len(self.sizes) - 1))
+        value = torch.tensor(min(position, len(self.sizes) - 1), dtype=self.position.dtype, device="cpu")
+        self.grown = float(value)  # rounded as the buffer is
+        self.position.fill_(self.grown)
 
     def stage(self) -> tuple[int, float]:
         """The index of the size at work, and its weight over the size before (1: alone)."""
-        return stage_at(float(self.position))
+        return stage_at(float(self.position) if self.grown is None else self.grown)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy asks its buffer, which a moving average writes to from outside."""
+        return {**super().__getstate__(), "grown": None}
+
+    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
+        super()._load_from_state_dict(*args, **kwargs)
+        self.grown = None
 
 
 class Translator(Network, ABC):
