@@ -1,10 +1,17 @@
 """What travels from the data to a game: typed batches, never dicts of strings."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import ClassVar, Self
 
 from torch import Tensor
+
+AT_ONCE = 2**22  # pixels, in all pictures together
+
+
+def at_once(picture: Sequence[int], most: int) -> int:
+    """How many pictures of a shape [C, H, W] are painted or looked at together: `most`, of large ones fewer."""
+    return max(1, min(most, AT_ONCE // (picture[-2] * picture[-1])))
 
 
 @dataclass(frozen=True)

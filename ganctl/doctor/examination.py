@@ -1,5 +1,6 @@
 """Measures the signals that lie in samples: the live generator's pictures beside a fixed part of the real ones."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,14 +8,14 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from ganctl.data.batch import Images, Tensors
+from ganctl.data.batch import Images, Tensors, at_once
 from ganctl.data.dataset import Table
 from ganctl.doctor.signals import Facts
 from ganctl.games.game import Game
 from ganctl.games.latent import LatentGame
 from ganctl.metrics.diversity import diversity, nearest_other
 from ganctl.metrics.isolation import isolated
-from ganctl.metrics.sheets import BATCH, painted, request
+from ganctl.metrics.sheets import painted, pieces, request
 from ganctl.networks.interfaces import Growing
 
 SAMPLES = 256  # drawn at each check, always from the same inputs
@@ -30,7 +31,7 @@ TINY = 1e-8
 class Reals:
     """Real pictures as rows of numbers, their labels, and what is known of their distances."""
 
-    image: Tensor  # [N, C, H, W] in [-1, 1], as training deals it
+    image: Tensor  # [SAMPLES, C, H, W] or fewer, on the CPU, in [-1, 1], as training deals them
     label: Tensor | None  # [N] classes or [N, K] attributes
     rows: Tensor  # [N, values] float32 on the CPU
     apart: float  # mean distance of two
@@ -69,7 +70,7 @@ class Examination:
         """Of the real pictures; 0 where there are too few to differ, None where the table deals no single pictures."""
         if self.reals is not None:
             return self.reals.apart / self.reals.rows.shape[1] ** 0.5
-        return 0.0 if isinstance(first(table, 1), Images) else None
+        return 0.0 if isinstance(next(first(table, 1)), Images) else None
 
     def labelled(self) -> bool:
         """Whether each real picture has one class."""
@@ -93,7 +94,7 @@ class Examination:
             game.eval()
             try:
                 inputs, label = request(game, SAMPLES, self.wished(), SEED)
-                samples = torch.cat([painted(game, piece, device) for piece in inputs.split(BATCH)])
+                samples = torch.cat([painted(game, piece, device).cpu() for piece in pieces(game, inputs, device)])
                 if not samples.isfinite().all():
                     return {"finite": False}
                 return self.compare(samples) | self.verdicts(game, samples, label, device)
@@ -129,8 +130,11 @@ class Examination:
             return {}
         critic = game.discriminator
         with torch.no_grad(), torch.autocast(device.type, enabled=False):
-            fake = critic(samples.to(device), None if label is None else label.to(device))
-            seen, unseen = (scores(critic, reals, device) for reals in (self.reals, self.unseen))
+            fake = scores(critic, Images(samples, label), device)
+            seen, unseen = (
+                scores(critic, Images(reals.image, None if reals.label is None else reals.label[:SAMPLES]), device)
+                for reals in (self.reals, self.unseen)
+            )
         return {"seen_wins": win_rate(seen, fake), "unseen_wins": win_rate(unseen, fake)}
 
 
@@ -142,19 +146,30 @@ def growing(game: Game) -> bool:
 
 def reals_of(table: Table) -> Reals | None:
     """A fixed part of the table, spread over all of it; None where it deals no single pictures."""
-    batch = first(table, REALS)
-    if not isinstance(batch, Images) or len(batch) < FEWEST:
+    one = next(first(table, 1))
+    if not isinstance(one, Images) or len(table) < FEWEST:
         return None
-    rows = flattened(batch.image)
+    parts: list[Tensor] = []
+    shown, labels = one.image.cpu()[:0], []
+    for batch in first(table, REALS, at_once(one.image.shape[1:], REALS)):
+        assert isinstance(batch, Images)  # as the first one
+        parts.append(flattened(batch.image))
+        shown = torch.cat((shown, batch.image[: SAMPLES - len(shown)].cpu()))
+        labels += [] if batch.label is None else [batch.label.cpu()]
+    rows = torch.cat(parts)
     apart, lonely = float(torch.pdist(rows).mean()), float(nearest_other(rows).median())
-    return Reals(batch.image, batch.label, rows, apart, lonely, contrast=float(rows.std(1).mean()))
+    contrast = float(rows.std(1).mean())
+    return Reals(shown, torch.cat(labels) if labels else None, rows, apart, lonely, contrast)
 
 
-def first(table: Table, count: int) -> Tensors:
-    """The first pictures of a fixed order that is spread over all of the table."""
+def first(table: Table, count: int, size: int = REALS) -> Iterator[Tensors]:
+    """The first pictures of a fixed order that is spread over all of the table, `size` at a time."""
     order = torch.randperm(len(table), generator=torch.Generator().manual_seed(SEED))[:count]
-    with isolated():
-        return table.batch(order, torch.Generator().manual_seed(SEED))
+    chance = torch.Generator().manual_seed(SEED)
+    for rows in order.split(size):
+        with isolated():
+            batch = table.batch(rows, chance)
+        yield batch
 
 
 def flattened(images: Tensor) -> Tensor:
@@ -165,10 +180,11 @@ def flattened(images: Tensor) -> Tensor:
     return image.flatten(1)
 
 
-def scores(critic: Any, reals: Reals, device: torch.device) -> Tensor:
-    """Of the first SAMPLES pictures."""
-    label = None if reals.label is None else reals.label[:SAMPLES].to(device)
-    return critic(reals.image[:SAMPLES].to(device), label)
+def scores(critic: Any, pictures: Images, device: torch.device) -> Tensor:
+    """Of each picture, [N] or [N, h, w] on the CPU."""
+    size = at_once(pictures.image.shape[1:], SAMPLES)
+    there = (piece.map(lambda value: value.to(device)) for piece in pictures.split(size))
+    return torch.cat([critic(piece.image, piece.label).cpu() for piece in there])
 
 
 def win_rate(real: Tensor, fake: Tensor) -> float:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from ganctl.data.batch import Images, Tensors
+from ganctl.data.batch import Images, Tensors, at_once
 
 REHEARSAL = 64  # pictures a rehearsal makes at once
 
@@ -170,7 +170,8 @@ class Generative(Game):
         return self.request(Wish(count), generator)
 
     def sheet(self, inputs: Any) -> Tensor:
-        return self.paint(inputs)
+        one = self.paint(inputs.map(lambda value: value[:1]))  # tells how large they are
+        return torch.cat([self.paint(piece) for piece in inputs.split(at_once(one.shape[1:], len(inputs)))])
 
     def rehearse(self, generator: torch.Generator) -> None:
         """One forward of the averaged modules on inputs as sampling will draw them, to measure batch statistics."""

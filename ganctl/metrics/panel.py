@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import ClassVar
 
 import numpy as np
@@ -20,7 +19,7 @@ from ganctl.metrics.fidelity import Measured, fidelity
 from ganctl.metrics.isolation import isolated
 from ganctl.metrics.keys import CLASSES, FEATURES, NAMES, PIXELS, demand, scores_of
 from ganctl.metrics.reals import Reals
-from ganctl.metrics.sheets import BATCH, Sheet, drawn, sheet, thumbnail
+from ganctl.metrics.sheets import Sheet, drawn, head, sheet, thumbnail
 from ganctl.pictures import grid
 
 MOST_CLASSES = 100  # with a share of its own in the record
@@ -167,8 +166,7 @@ class Panel:
     def nearest_sheet(self, game: Generative, rows: int = 10, columns: int = 5) -> np.ndarray:
         """The samples that lie nearest to training pictures, each followed by those: [H, W, 3] uint8."""
         with isolated():
-            drawing = drawn(game, self.count, self.wished, self.seed, self.device, self.texts)
-            samples = torch.cat([pixels.cpu() for pixels, _ in islice(drawing, -(-MOST // BATCH))])[:MOST]
+            samples = head(drawn(game, self.count, self.wished, self.seed, self.device, self.texts), MOST)
         distances, indices = nearest(thumbnail(samples), self.real.thumbnails, columns)
         picked = []
         for row in distances[:, 0].argsort()[:rows].tolist():

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ganctl.data.batch import at_once
 from ganctl.data.captions import CaptionTable
 from ganctl.data.dataset import Description, Table, TensorTable
 from ganctl.data.stacked import StackedTable
@@ -31,7 +32,7 @@ class Reals:
 
     def batches(self, rows: Tensor) -> Iterator[tuple[Tensor, Tensor | None]]:
         """Pictures [B, C, H, W] uint8 and their labels, never mirrored or otherwise augmented."""
-        for part in rows.split(BATCH):
+        for part in rows.split(at_once(self.description.shape, BATCH)):
             yield self.look(part)
 
     def look(self, rows: Tensor) -> tuple[Tensor, Tensor | None]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ganctl.data.batch import Captioned, Tensors
+from ganctl.data.batch import Captioned, Tensors, at_once
 from ganctl.errors import NotFinite
 from ganctl.games.game import Generative, Wish
 from ganctl.metrics.extractors import Extractor, Features, finite
@@ -16,7 +16,7 @@ from ganctl.metrics.random_features import SIDE, shrink
 from ganctl.pictures import to_bytes
 from ganctl.precision import repeatable
 
-BATCH = 250  # samples drawn at once
+BATCH = 250  # samples drawn at once, unless they are large
 Batches = Iterable[tuple[Tensor, Tensor | None]]
 
 
@@ -92,7 +92,7 @@ def drawn(
     """Samples as bytes with the labels wished for. Raises NotFinite at the end, with the number of bad ones."""
     inputs, wished = request(game, count, label, seed, texts)
     done = bad = 0
-    for piece in inputs.split(BATCH):
+    for piece in pieces(game, inputs, device):
         images = painted(game, piece, device)
         bad += count_bad(images)
         if not bad:
@@ -100,6 +100,22 @@ def drawn(
         done += len(images)
     if bad:
         raise NotFinite(f"{bad:,} of {count:,} samples are not finite; nothing was scored")
+
+
+def pieces(game: Generative, inputs: Tensors, device: torch.device) -> Iterator[Tensors]:
+    """Inputs of as many pictures as are painted at once; the first one tells how large they are."""
+    one = painted(game, inputs.map(lambda value: value[:1]), device)
+    return inputs.split(at_once(one.shape[1:], BATCH))
+
+
+def head(batches: Batches, count: int) -> Tensor:
+    """The first `count` pictures, on the CPU."""
+    found: list[Tensor] = []
+    for pixels, _ in batches:
+        found.append(pixels.cpu())
+        if sum(map(len, found)) >= count:
+            break
+    return torch.cat(found)[:count]
 
 
 def painted(game: Generative, inputs: Tensors, device: torch.device) -> Tensor:
