@@ -9,6 +9,7 @@ from pytorch_lightning.utilities import move_data_to_device
 
 from ganctl.callbacks.pace import crossed
 from ganctl.callbacks.state import capture, others_own
+from ganctl.chance import kept
 from ganctl.errors import NotFinite
 from ganctl.module import GameModule
 from ganctl.runs import checkpoint
@@ -46,7 +47,7 @@ class Checkpoints(pl.Callback):
 
     def content(self, module: GameModule) -> dict[str, Any]:
         """What a checkpoint holds, with the averages' batch statistics measured anew."""
-        with torch.random.fork_rng([module.device] if module.device.type == "cuda" else []):
+        with kept(module.device):
             module.average.measure(module.game)
         content = {**capture(module, self.callbacks, self.others), "config": self.config}
         check_weights(content, module.rounds)

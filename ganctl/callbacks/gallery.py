@@ -8,10 +8,12 @@ import torch
 from torch import Tensor
 
 from ganctl.callbacks.pace import crossed
+from ganctl.chance import kept
 from ganctl.data.batch import Tensors
 from ganctl.errors import NotFinite
 from ganctl.module import GameModule
 from ganctl.pictures import captioned, grid, save_animation, save_picture
+from ganctl.precision import full_precision
 
 
 class Gallery(pl.Callback):
@@ -65,6 +67,5 @@ class Gallery(pl.Callback):
 @torch.no_grad()
 def draw(module: GameModule, inputs: Tensors) -> Tensor:
     """The sheet of the averaged networks [N, C, H, W], in fp32; random states are left as they were."""
-    apart = torch.random.fork_rng([module.device] if module.device.type == "cuda" else [])
-    with apart, torch.autocast(module.device.type, enabled=False), module.average.sampled(module.game):
+    with kept(module.device), full_precision(module.device), module.average.sampled(module.game):
         return module.game.sheet(inputs.map(lambda value: value.to(module.device)))

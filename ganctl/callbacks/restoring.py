@@ -21,5 +21,5 @@ class Restoring(pl.Callback):
 
     def on_train_batch_start(self, trainer: pl.Trainer, module: GameModule, *_: Any) -> None:  # type: ignore[override]
         if self.waiting:
-            restore_random_states(self.state["random"])
+            restore_random_states(self.state["random"], module.device)
             self.waiting = False

@@ -8,6 +8,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.utilities import move_data_to_device
 
+from ganctl.chance import set_state_on, state_on
 from ganctl.errors import UserError
 from ganctl.module import GameModule
 
@@ -58,7 +59,7 @@ def refill(module: GameModule, buffers: Mapping[str, torch.Tensor]) -> None:
 
 def own(module: GameModule) -> State:
     """What differs between the processes of a run on several devices."""
-    return {"tally": module.tally.state_dict(), "random": random_states()}
+    return {"tally": module.tally.state_dict(), "random": random_states(module.device)}
 
 
 def others_own(module: GameModule) -> State:
@@ -72,17 +73,27 @@ def of_rank(state: State, rank: int) -> State:
     return {**state, **others[rank - 1]} if 0 < rank <= len(others) else state
 
 
-def random_states() -> State:
-    """PyTorch's and Python's global generators. (NumPy's is not used in training.)"""
+def random_states(device: torch.device) -> State:
+    """PyTorch's and Python's global generators, and that of the GPU that trains. (NumPy's is not used in training.)"""
     version, words, gauss = random.getstate()
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
-    return {"torch": torch.get_rng_state(), "cuda": cuda, "python": [version, list(words), gauss]}
+    own = state_on(device)
+    states = {} if own is None else {device.type: own}
+    return {"torch": torch.get_rng_state(), "device": states, "python": [version, list(words), gauss]}
 
 
-def restore_random_states(state: State) -> None:
-    """Set the global generators; call right before the first round, when nothing else draws any more."""
+def restore_random_states(state: State, device: torch.device) -> None:
+    """Set the global generators; call right before the first round, when nothing else draws any more.
+
+    device: that trains now, perhaps another GPU than before.
+    """
     torch.set_rng_state(state["torch"])
-    if state["cuda"] and torch.cuda.is_available():
-        torch.cuda.set_rng_state_all(state["cuda"][: torch.cuda.device_count()])
+    known = state["device"] if "device" in state else by_number(state["cuda"], device)
+    if device.type in known:
+        set_state_on(device, known[device.type])
     version, words, gauss = state["python"]
     random.setstate((version, tuple(words), gauss))
+
+
+def by_number(states: Sequence[torch.Tensor], device: torch.device) -> State:
+    """Of an older checkpoint, which held the states of all GPUs: that of the same number, or else the last."""
+    return {"cuda": states[min(device.index or 0, len(states) - 1)]} if states else {}

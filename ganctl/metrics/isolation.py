@@ -15,7 +15,7 @@ def isolated() -> Iterator[None]:
     The metric libraries draw from them (torch-fidelity's loader, torchmetrics' subsets), which would change a training
     that goes on afterwards.
     """
-    before = random.getstate(), np.random.get_state(), torch.get_rng_state(), _gpu_states()
+    before = random.getstate(), np.random.get_state(), torch.get_rng_state(), _cuda_states(), _mps_state()
     try:
         random.seed(0)
         np.random.seed(0)
@@ -27,8 +27,15 @@ def isolated() -> Iterator[None]:
         torch.set_rng_state(before[2])
         if before[3]:
             torch.cuda.set_rng_state_all(before[3])
+        if before[4] is not None:
+            torch.mps.set_rng_state(before[4])
 
 
-def _gpu_states() -> list[torch.Tensor]:
+def _cuda_states() -> list[torch.Tensor]:
     """None where no GPU was used yet: asking would start CUDA."""
     return torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+
+
+def _mps_state() -> torch.Tensor | None:
+    """Of Apple's GPU, where there is one."""
+    return torch.mps.get_rng_state() if torch.backends.mps.is_available() else None
