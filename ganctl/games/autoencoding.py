@@ -58,7 +58,7 @@ class Autoencoder(Coding):
 
     def code_of(self, noise: Tensor) -> Tensor:
         """noise [B, K], standard normal -> codes of the fitted mean and covariance."""
-        mean, square = self.code_mean.double().cpu(), self.code_square.double().cpu()
+        mean, square = self.code_mean.cpu().double(), self.code_square.cpu().double()  # not every GPU has fp64
         variances, axes = torch.linalg.eigh(square - mean.outer(mean))
         spread = (axes * variances.clamp(min=0).sqrt()).to(noise)  # [K, K]
         return self.code_mean + noise @ spread.T
