@@ -1,9 +1,11 @@
 """One run on several devices, here two processes on a CPU: they stop together and are resumed exactly."""
 
+import json
 import os
 import signal
 import threading
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,11 @@ from ganctl.config.preparation import compose, prepare
 from ganctl.config.rechecking import recheck
 from ganctl.data.small import Random
 from ganctl.devices import Placement
-from ganctl.errors import TERMINATED, GanctlError, Stopped, UserError
+from ganctl.errors import TERMINATED, GanctlError, NotFinite, Stopped, UserError
 from ganctl.runs import checkpoint, store
+from ganctl.runs.atomic import write_text
 from ganctl.runs.content import fingerprint
+from ganctl.runs.status import read_json
 from ganctl.training import group, session, start
 
 
@@ -101,6 +105,50 @@ def test_how_an_end_is_told_from_process_to_process(outputs):
             group.conclude(run, found, outputs / "stderr.txt")
         assert str(raised.value) == str(end)
         assert raised.value.exit_code == end.exit_code
+
+
+@pytest.mark.parametrize(
+    ("number", "end", "raised"),
+    [
+        (0, None, False),
+        (0, Stopped("enough", TERMINATED), False),
+        (0, NotFinite("a sample"), True),
+        (0, GanctlError("the disk is full"), True),
+        (0, UserError("first", "second"), True),
+        (1, NotFinite("a loss"), False),  # as the first process, which must have the time to say so
+        (1, UserError("no such file here"), True),
+    ],
+)
+def test_a_process_that_ends_alone_fails_so_that_nobody_waits_for_it(number, end, raised, outputs, monkeypatch):
+    run = store.create(outputs, "alone", {})
+    monkeypatch.setattr(group, "rank", lambda: number)
+    write_text(run.folder / group.ORDER, json.dumps({"settings": {}, "resume": False}))
+
+    def play(settings: dict[str, Any], resuming: bool) -> None:
+        if end is not None:
+            raise end
+
+    with pytest.raises(type(end)) if raised else nullcontext():
+        group.play_share(run, play)
+    told = read_json(run.folder / group.OUTCOME).get("end")
+    assert told == (None if number else "finished" if end is None else type(end).__name__)
+
+
+def test_what_only_the_first_process_meets_ends_the_run_in_one_sentence(outputs, capfd):
+    """A checkpoint cannot be written; the other process waits for gradients of the first."""
+    run = store.Run(outputs / "alone")
+
+    def spoil() -> None:
+        run.checkpoints.rename(outputs / "elsewhere")
+        run.checkpoints.write_text("no folder any more")
+
+    when((run.checkpoints / "000000160.ckpt").exists, spoil)
+    with pytest.raises(GanctlError, match=r"last\.ckpt: could not write .*: Not a directory") as ended:
+        start.train(settings_of("images=80k", "name=alone"))
+    assert "ended unexpectedly" not in str(ended.value)
+    assert store.read_status(run).state == "failed"
+    assert not (run.folder / "stderr.txt").exists()
+    assert "Traceback" not in "".join(capfd.readouterr())
 
 
 def test_a_signal_that_comes_before_there_is_a_process_is_handed_on_later(outputs, monkeypatch):

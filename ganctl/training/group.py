@@ -121,8 +121,9 @@ def play_share(run: Run, play: Callable[[dict[str, Any], bool], object]) -> None
     except GanctlError as error:
         words = error.mistakes if isinstance(error, UserError) else [str(error)]
         tell(run, type(error).__name__, words, error.exit_code)
-        if rank() and isinstance(error, UserError):
-            raise  # the first process does not know of it and would wait
+        known = not isinstance(error, UserError) if rank() else isinstance(error, Stopped)
+        if not known:
+            raise  # the other processes do not know of it and would wait; the launcher ends them
 
 
 def tell(run: Run, end: str, words: Any = (), exit_code: int = 0) -> None:
