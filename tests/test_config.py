@@ -81,6 +81,7 @@ def test_defaults_come_from_the_schema() -> None:
         "processes": 1,
         "preview": 64,
         "stretch": 0.05,
+        "deterministic": False,
     }
     assert found["choices"]["model"] == "dcgan"
     assert found["choices"]["loss"] == "non_saturating"
@@ -209,7 +210,8 @@ def test_every_option_has_a_caption() -> None:
          "lr: no such key; did you mean 'model.optimizers.discriminator.lr' or 'model.optimizers.generator.lr'?"),
         ("+foo=1", "foo: no such key"),
         ("++trainer.foo=1",
-         "trainer.foo: no such key; trainer has log_every, clip, threads, processes, preview, stretch"),
+         "trainer.foo: no such key; "
+         "trainer has log_every, clip, threads, processes, preview, stretch, deterministic"),
         ("+batch_size=3", "+batch_size=3: batch_size is there already; leave out the '+'"),
         ("~nothing", "nothing: no such key"),
         ("seed", "seed: is not key=value, such as model=dcgan"),

@@ -22,6 +22,7 @@ from ganctl.config.rechecking import recheck
 from ganctl.errors import INTERRUPTED, NOT_FINITE, TERMINATED, NotFinite, Stopped, UserError
 from ganctl.module import GameModule
 from ganctl.pictures import captioned, strip
+from ganctl.precision import WORKSPACE, deterministic
 from ganctl.runs import checkpoint, store
 from ganctl.runs.content import fingerprint
 from ganctl.training import start
@@ -436,3 +437,29 @@ def test_ctrl_c_before_the_first_round_leaves_nothing(outputs, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         start.train(settings_of())
     assert list(outputs.iterdir()) == []
+
+
+@pytest.mark.parametrize("workspace", [None, ":16:8"])
+def test_a_fixed_order_of_sums_is_asked_for_and_given_up_again(workspace, monkeypatch):
+    monkeypatch.delenv(WORKSPACE, raising=False)
+    if workspace:
+        monkeypatch.setenv(WORKSPACE, workspace)
+    with deterministic():
+        assert torch.are_deterministic_algorithms_enabled()
+        assert torch.is_deterministic_algorithms_warn_only_enabled()
+        assert torch.backends.cudnn.deterministic
+        assert os.environ[WORKSPACE] == (workspace or ":4096:8")
+    assert not torch.are_deterministic_algorithms_enabled()
+    assert not torch.backends.cudnn.deterministic
+    assert os.environ.get(WORKSPACE) == workspace
+
+
+def test_a_run_may_ask_for_a_fixed_order_of_sums():
+    seen = []
+    start.train(settings_of("trainer.deterministic=true"), callbacks=[After(1, lambda _: seen.append(order()))])
+    assert (seen, order()) == ([True], False)
+
+
+def order() -> bool:
+    """Whether sums are taken in a fixed order."""
+    return torch.are_deterministic_algorithms_enabled()

@@ -6,6 +6,7 @@ import resource
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
@@ -35,6 +36,7 @@ from ganctl.errors import INTERRUPTED, OK, Stopped, UserError
 from ganctl.games.game import Game
 from ganctl.metrics.keys import DOCTOR
 from ganctl.module import GameModule
+from ganctl.precision import deterministic
 from ganctl.runs.store import Run
 from ganctl.trained.inheriting import inherit
 from ganctl.trained.loading import use_of
@@ -89,6 +91,11 @@ class Session:
 
     def play(self) -> Config:
         """Train to the end; Stopped after a signal, NotFinite when numbers are lost."""
+        with deterministic() if self.settings["trainer"].get("deterministic") else nullcontext():
+            return self.trained()
+
+    def trained(self) -> Config:
+        """The training itself."""
         seed_everything(self.settings["seed"])
         game = parts.game_of(self.settings).to(memory_format=torch.channels_last)
         if self.state is None and self.settings["init_from"]:
