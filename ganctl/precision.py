@@ -11,7 +11,8 @@ WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"  # in the environment: without it cuBLAS a
 
 def full_precision(device: torch.device) -> AbstractContextManager[None]:
     """fp32 inside an autocast region: where gradients or places of pixels need more digits than bf16 has."""
-    if device.type == "meta":  # knows no autocast
+    # meta knows no autocast; elsewhere to switch off what is off would cost a hundredth of a small network's round
+    if device.type == "meta" or not torch.is_autocast_enabled(device.type):
         return nullcontext()
     return torch.autocast(device.type, enabled=False)
 
