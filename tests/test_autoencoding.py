@@ -140,6 +140,14 @@ def test_the_plain_autoencoder_fits_a_gaussian_to_its_codes() -> None:
     torch.testing.assert_close(spread.T @ spread, torch.tensor([[2.0, 1.0], [1.0, 2.0]]))
 
 
+def test_only_the_cpu_is_asked_for_fp64(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Apple's GPUs have none, so numbers come to the CPU as they are."""
+    moved: list[torch.dtype] = []
+    monkeypatch.setattr(Tensor, "cpu", lambda value: moved.append(value.dtype) or value)
+    Autoencoder(Corner(), Fill(), NormalPrior(2), likelihood.Gaussian()).code_of(torch.eye(2))
+    assert set(moved) == {torch.float32}
+
+
 def test_before_any_code_it_draws_from_its_prior() -> None:
     game = Autoencoder(Corner(), Fill(), NormalPrior(2), likelihood.Gaussian())
     spread = game.code_of(torch.eye(2))
