@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from augment_samples import Halved
 from torch import Tensor, nn
 
 import ganctl
@@ -20,6 +21,7 @@ from ganctl.games.matching import distinct, mismatched
 from ganctl.losses.adversarial import AdversarialLoss
 from ganctl.losses.regularizers import R1
 from ganctl.metrics.panels import Wanted, panel_of
+from ganctl.networks.ada import ADA
 from ganctl.networks.augment import NoAugment
 from ganctl.networks.interfaces import CaptionPainter, Discriminator, Painting, TextEncoder
 from ganctl.networks.stackgan import StackGANDiscriminator, StackGANGenerator
@@ -101,6 +103,24 @@ def test_wrong_captions_and_painted_pictures_count_half_each():
     outcome = game.discriminator_loss(round)
     assert outcome.total.item() == pytest.approx((195 + 97.5) / 2 + 0.0975)
     assert outcome.watched["wrong"].item() == pytest.approx(97.5)
+
+
+def test_both_sides_see_augmented_pictures():
+    """The numbers above by half, also of pictures with a wrong caption; painted ones count 1 * 97.5 in both turns."""
+    game = game_of_stubs(augment=Halved())
+    round = game.deal(batch_of("a", "b"), BOTH, CLOCK)
+    assert game.discriminator_loss(round).total.item() == pytest.approx((97.5 + 48.75) / 2 + 0.04875)
+    assert game.generator_loss(round).terms["adversarial"].item() == pytest.approx(97.5)
+
+
+def test_adaptive_augmentation_hears_the_scores_of_reals():
+    """Reals score 97, painted ones -194: after 8 of 1,000 images the strength rises by 0.008."""
+    augment = ADA(ramp_images=1000, interval=1)
+    game = game_of_stubs(augment=augment, generator=Flat(-2.0))
+    game.advance(CLOCK)
+    game.discriminator_loss(game.deal(batch_of(*"a" * 8), BOTH, CLOCK))
+    game.advance(Clock(images_seen=8, rounds=1))
+    assert augment.strength.item() == pytest.approx(0.008)
 
 
 def test_a_batch_of_one_caption_has_no_wrong_pairs():

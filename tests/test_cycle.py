@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from augment_samples import Halved
 from torch import Tensor, nn
 
 from ganctl.data.batch import Unpaired
@@ -12,7 +13,7 @@ from ganctl.games.game import Clock, Task
 from ganctl.games.pool import FakePool
 from ganctl.losses.adversarial import AdversarialLoss, LeastSquares, NonSaturating
 from ganctl.losses.regularizers import LeCam, Regularizer
-from ganctl.networks.augment import NoAugment
+from ganctl.networks.augment import Augment, NoAugment
 from ganctl.networks.interfaces import Discriminator, Translator
 from ganctl.schedules import Decay
 
@@ -49,10 +50,14 @@ class Judge(Discriminator):
 
 
 def game(
-    adversarial: AdversarialLoss | None = None, penalties: tuple[Regularizer, ...] = (), **settings: float
+    adversarial: AdversarialLoss | None = None,
+    penalties: tuple[Regularizer, ...] = (),
+    augment: Augment | None = None,
+    **settings: float,
 ) -> CycleGame:
     """a2b adds 0.5, b2a takes 0.25; the judges score 2x (of a) and -1x (of b)."""
-    parts = (Brighter(0.5), Brighter(-0.25), Judge(2.0), Judge(-1.0), adversarial or LeastSquares(), NoAugment())
+    networks = (Brighter(0.5), Brighter(-0.25), Judge(2.0), Judge(-1.0))
+    parts = (*networks, adversarial or LeastSquares(), augment or NoAugment())
     return CycleGame(*parts, shape=SHAPE, penalties=penalties, **{"pool": 0, **settings})  # type: ignore[arg-type]
 
 
@@ -93,6 +98,19 @@ def test_discriminators_loss_by_hand() -> None:
     played = game()
     outcome = played.discriminators_loss(played.deal(batch(), BOTH, START))
     assert numbers(outcome.terms) == {"adversarial_a": 0.625, "adversarial_b": 1.25}
+
+
+def test_both_sides_see_augmented_pictures() -> None:
+    """All by half. Generators: fake_b scored -0.25: 1.25^2 / 2; fake_a scored 0.25: 0.75^2 / 2.
+
+    Judge of a: real 0, fake scored 0.25: (1 + 0.25^2) / 2. Of b: both scored -0.25: (1.25^2 + 0.25^2) / 2.
+    Cycles and identities see the pictures as they are.
+    """
+    played = game(augment=Halved())
+    round = played.deal(batch(), BOTH, START)
+    generators = played.generators_loss(round).terms
+    assert numbers(generators) == {"adversarial": 0.78125 + 0.28125, "cycle": 5.0, "identity": 3.75}
+    assert numbers(played.discriminators_loss(round).terms) == {"adversarial_a": 0.53125, "adversarial_b": 0.8125}
 
 
 def test_any_adversarial_loss_plays() -> None:

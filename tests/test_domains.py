@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from augment_samples import Halved
 from torch import Tensor, nn
 
 from ganctl.data.batch import Images
@@ -12,7 +13,7 @@ from ganctl.games.domains import DomainGame
 from ganctl.games.game import Clock, Task
 from ganctl.losses.adversarial import Wasserstein
 from ganctl.losses.regularizers import GradientPenalty
-from ganctl.networks.augment import NoAugment
+from ganctl.networks.augment import Augment, NoAugment
 from ganctl.networks.interfaces import Discriminator, Translator
 from ganctl.networks.label import as_attributes
 
@@ -53,11 +54,11 @@ class Judge(Discriminator):
         return self.factor * features.mean(1)
 
 
-def game(**settings: float) -> DomainGame:
+def game(augment: Augment | None = None, **settings: float) -> DomainGame:
     """Its class head answers 0 to everything."""
     classifier = ClassifyLabel(CLASSES, fakes=0.0)
     played = DomainGame(
-        Painter(), Judge(), classifier, Wasserstein(), NoAugment(), (GradientPenalty(10.0),), **settings
+        Painter(), Judge(), classifier, Wasserstein(), augment or NoAugment(), (GradientPenalty(10.0),), **settings
     )
     for parameter in classifier.parameters():
         nn.init.zeros_(parameter)
@@ -100,6 +101,15 @@ def test_generator_loss_by_hand() -> None:
     played = game()
     outcome = played.generator_loss(played.deal(classes(), BOTH, START))
     assert numbers(outcome.terms) == {"adversarial": -0.6, "class": round(math.log(4), 5), "reconstruction": 3.0}
+
+
+def test_both_sides_see_augmented_pictures() -> None:
+    """Scores by half, -0.9 and -0.6; what leads back is the picture as it was painted."""
+    played = game(augment=Halved())
+    round = played.deal(classes(), BOTH, START)
+    assert numbers(played.discriminator_loss(round).terms)["adversarial"] == -0.45
+    terms = numbers(played.generator_loss(round).terms)
+    assert (terms["adversarial"], terms["reconstruction"]) == (-0.3, 3.0)
 
 
 def test_attributes_cost_log_two_each() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from augment_samples import Halved
 from torch import Tensor, nn
 
 from ganctl.config.preparation import compose, prepare
@@ -11,12 +12,11 @@ from ganctl.errors import UserError
 from ganctl.games.game import Clock, Task
 from ganctl.games.regression import RegressionGame, alike
 from ganctl.games.translation import TranslationGame
-from ganctl.losses.adversarial import LeastSquares, NonSaturating, RelativisticPairing
+from ganctl.losses.adversarial import LeastSquares, RelativisticPairing
 from ganctl.losses.content import L1, MSE
 from ganctl.losses.regularizers import R1
-from ganctl.networks.augment import Augment, NoAugment
+from ganctl.networks.augment import NoAugment
 from ganctl.networks.interfaces import Discriminator, Translator
-from ganctl.networks.patch import PatchDiscriminator
 from ganctl.schedules import Linear
 from ganctl.training.plan import plan
 
@@ -52,11 +52,6 @@ class Mean(Discriminator):
 
     def score(self, features: Tensor, label: Tensor | None = None) -> Tensor:
         return features * self.weight
-
-
-class Halved(Augment):
-    def forward(self, image: Tensor) -> Tensor:
-        return image / 2
 
 
 def flat(*values: float) -> Tensor:
@@ -136,8 +131,10 @@ def test_both_sides_see_the_augmented_pair() -> None:
     round = played.deal(BATCH, BOTH, START)
     played.discriminator_loss(round)
     played.generator_loss(round)
+    assert len(critic.seen) == 3
     assert torch.allclose(critic.seen[0], torch.cat((BATCH.source, BATCH.target), 1) / 2)
-    assert torch.allclose(critic.seen[2], torch.cat((BATCH.source, BATCH.source / 2), 1) / 2)
+    for fake in critic.seen[1:]:  # in the critic's turn, then in the generator's
+        assert torch.allclose(fake, torch.cat((BATCH.source, BATCH.source / 2), 1) / 2)
 
 
 def test_a_relativistic_loss_sees_the_target_too() -> None:
@@ -145,6 +142,14 @@ def test_a_relativistic_loss_sees_the_target_too() -> None:
     played = game(adversarial=RelativisticPairing())
     outcome = played.generator_loss(played.deal(BATCH, BOTH, START))
     by_hand = nn.functional.softplus(torch.tensor([1.0, -0.4])).mean()
+    assert outcome.terms["adversarial"].item() == pytest.approx(by_hand.item())
+
+
+def test_a_relativistic_loss_sees_the_augmented_target() -> None:
+    """All four scores by half: softplus of 0.6 - 0.1 and 0 - 0.2."""
+    played = game(adversarial=RelativisticPairing(), augment=Halved())
+    outcome = played.generator_loss(played.deal(BATCH, BOTH, START))
+    by_hand = nn.functional.softplus(torch.tensor([0.5, -0.2])).mean()
     assert outcome.terms["adversarial"].item() == pytest.approx(by_hand.item())
 
 
@@ -216,12 +221,6 @@ def test_the_average_keeps_batch_norm_as_it_was_measured_on_real_sources() -> No
     average.update(0, 2)
     with average.sampled(played):
         assert played.generator.norm.running_mean.item() == pytest.approx(0.3)
-
-
-def test_a_penalty_beside_batch_norm_is_refused() -> None:
-    critic = PatchDiscriminator((1, 16, 16), norm="batch")
-    with pytest.raises(ValueError, match="R1 needs a discriminator that judges each picture alone"):
-        game(discriminator=critic, adversarial=NonSaturating(), penalties=[R1(1.0)])
 
 
 def test_dry_run_counts_a_batch_of_pairs() -> None:
