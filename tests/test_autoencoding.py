@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from augment_samples import Halved
 from torch import Tensor, nn
 
 from ganctl.data.batch import Images
@@ -18,7 +19,7 @@ from ganctl.losses import likelihood
 from ganctl.losses.adversarial import NonSaturating
 from ganctl.losses.likelihood import Bernoulli, Laplace, divergence
 from ganctl.losses.regularizers import R1, Consistency
-from ganctl.networks.augment import NoAugment
+from ganctl.networks.augment import Augment, NoAugment
 from ganctl.networks.autoencoder import DCGANEncoder, MLPCodeDiscriminator, MLPEncoder
 from ganctl.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from ganctl.networks.interfaces import CodeDiscriminator, Discriminator, Encoder, Encoding, Generator
@@ -81,13 +82,22 @@ def softplus(value: float) -> float:
     return math.log1p(math.exp(value))
 
 
-def aae() -> AAE:
-    return AAE(Corner(), Fill(), First(), NormalPrior(2), likelihood.Gaussian(), NonSaturating())
+def aae(stochastic: bool = False) -> AAE:
+    return AAE(Corner(stochastic), Fill(), First(), NormalPrior(2), likelihood.Gaussian(), NonSaturating())
 
 
-def vaegan(**settings: float) -> VAEGAN:
-    encoder = Corner(stochastic=True, log_variance=-200.0)  # so certain that a draw is the mean
-    return VAEGAN(encoder, Fill(), First(), NormalPrior(2), NonSaturating(), NoAugment(), **settings)
+def vaegan(log_variance: float = -200.0, augment: Augment | None = None, **settings: float) -> VAEGAN:
+    encoder = Corner(stochastic=True, log_variance=log_variance)  # at -200 so certain that a draw is the mean
+    parts = (encoder, Fill(), First(), NormalPrior(2), NonSaturating(), augment or NoAugment())
+    return VAEGAN(*parts, **settings)
+
+
+def draws(seed: int, *counts: int) -> list[Tensor]:
+    """The first numbers of so many codes each, as they will be drawn after this seed, which is set anew."""
+    torch.manual_seed(seed)
+    found = [torch.randn(count, 2)[:, 0] for count in counts]
+    torch.manual_seed(seed)
+    return found
 
 
 def test_divergence_from_the_prior() -> None:
@@ -160,6 +170,57 @@ def test_vae_weighs_the_divergence() -> None:
     found = game.loss(game.deal(pictures(1.0, -1.0), ALL, START))
     assert found.terms["kl"].item() == pytest.approx(3.0)
     assert found.watched["nats"].item() == pytest.approx(1.0)
+
+
+def test_vae_draws_its_codes_and_reconstructs_by_their_means() -> None:
+    """Black-grey pictures have codes N(0, 1): 64 pixels off by n cost 64 n^2 / 2; by the mean nothing is off."""
+    game = VAE(Corner(stochastic=True), Fill(), NormalPrior(2), likelihood.Gaussian())
+    (n,) = draws(0, 3)
+    found = game.loss(game.deal(pictures(0.0, 0.0, 0.0), ALL, START))
+    assert found.terms["reconstruction"].item() == pytest.approx((32 * n.square()).mean().item(), rel=1e-5)
+    shown = pictures(0.5, -0.25).image
+    torch.testing.assert_close(game.reconstruct(shown), shown)
+
+
+def test_aae_draws_its_codes_in_every_turn() -> None:
+    game = aae(stochastic=True)
+    round = game.deal(pictures(0.0, 0.0, 0.0), ALL, START)
+    noise = round.noise[:, 0, 0, 0]
+    (n,) = draws(1, 3)
+    assert game.reconstruction_loss(round).total.item() == pytest.approx((32 * n.square()).mean().item(), rel=1e-5)
+    (n,) = draws(2, 3)
+    told = game.discriminator_loss(round).terms["adversarial"]
+    torch.testing.assert_close(told.detach(), nn.functional.softplus(-noise).mean() + nn.functional.softplus(n).mean())
+    (n,) = draws(3, 3)
+    torch.testing.assert_close(game.encoder_loss(round).total.detach(), nn.functional.softplus(-n).mean())
+    shown = pictures(0.5, -0.25).image
+    torch.testing.assert_close(game.reconstruct(shown), shown)
+
+
+def test_vaegan_draws_its_codes_in_every_turn() -> None:
+    """The feature is the first pixel, off by n: n^2 / 2, for the decoder times gamma, which is 1 here."""
+    game = vaegan(log_variance=0.0, fidelity=1.0)
+    noise, n = draws(1, 4, 2)
+    round = game.deal(pictures(0.0, 0.0, 0.0, 0.0), ALL, START)
+    torch.testing.assert_close(round.fake[:, 0, 0, 0], torch.cat((n, noise[2:])))
+    (n,) = draws(2, 4)
+    assert game.encoder_loss(round).terms["features"].item() == pytest.approx(n.square().mean().item() / 2, rel=1e-5)
+    (n,) = draws(3, 4)
+    terms = game.decoder_loss(round).terms
+    assert terms["features"].item() == pytest.approx(n.square().mean().item() / 2, rel=1e-5)
+    torch.testing.assert_close(terms["adversarial"].detach(), nn.functional.softplus(-torch.cat((n, noise))).mean())
+    shown = pictures(0.5, -0.25).image
+    torch.testing.assert_close(game.reconstruct(shown), shown)
+
+
+def test_vaegans_contest_is_augmented_and_its_features_are_not() -> None:
+    """Reconstructions of 1, scored 0.5, and half of each noise; the features are alike whatever is augmented."""
+    game = vaegan(augment=Halved(), fidelity=1.0)
+    round = game.deal(pictures(1.0, 1.0), ALL, START)
+    of_noise = [softplus(-0.5 * each) for each in round.noise[:, 0].tolist()]
+    terms = game.decoder_loss(round).terms
+    assert terms["adversarial"].item() == pytest.approx((2 * softplus(-0.5) + sum(of_noise)) / 4, rel=1e-5)
+    assert terms["features"].item() == pytest.approx(0.0)
 
 
 def test_aae_tells_codes_from_noise_and_passes_them_off() -> None:
