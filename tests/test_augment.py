@@ -1,14 +1,29 @@
 """Augmentation: exact where it can be, the same for every picture alone, gradients through it, state that resumes."""
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
+from model_data import overrides
 
+from ganctl.config.preparation import compose, prepare
+from ganctl.games.game import Clock
 from ganctl.networks import ada
 from ganctl.networks.ada import ADA
-from ganctl.networks.augment import Augment, DiffAugment, NoAugment, covered, cutout, saturation, translation
+from ganctl.networks.augment import (
+    Augment,
+    DiffAugment,
+    NoAugment,
+    brightness,
+    contrast,
+    covered,
+    cutout,
+    saturation,
+    translation,
+)
 from ganctl.schedules import Linear
+from ganctl.training.parts import game_of
 
 CHANGING = [DiffAugment(), DiffAugment(policy=["colour"]), DiffAugment(policy=["cutout"]), ADA(strength=0.8)]
 
@@ -68,6 +83,24 @@ def test_cutout_covers_half_of_each_side() -> None:
     assert covered(torch.ones(500, 1, 1, 1), 8, 0.5).sum(1).max() == 4
 
 
+@pytest.mark.parametrize(
+    ("change", "image", "least", "most"),
+    [
+        (brightness, torch.zeros(1, 1, 1, 1), -0.5, 0.5),  # what is added to a grey pixel
+        (contrast, torch.tensor([[[[1.0, -1.0]]]]), 0.5, 1.5),  # how far white and black still are from their mean
+        (saturation, torch.tensor([1.0, 0.0, -1.0]).view(1, 3, 1, 1), 0.0, 2.0),  # how far red still is from its grey
+    ],
+    ids=["brightness", "contrast", "saturation"],
+)
+def test_colours_change_by_as_much_as_the_paper_says(
+    change: Callable[[torch.Tensor], torch.Tensor], image: torch.Tensor, least: float, most: float
+) -> None:
+    torch.manual_seed(0)
+    found = change(image.expand(4000, -1, -1, -1))[:, 0, 0, 0]
+    assert least <= found.min() < least + 0.01
+    assert most - 0.01 < found.max() <= most
+
+
 def test_saturation_needs_colours() -> None:
     """Grey pixels stay; two channels are no colours; the mean of the three channels is kept."""
     torch.manual_seed(0)
@@ -116,15 +149,31 @@ def test_ada_shift_is_in_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
     assert torch.allclose(moved[:, :, -1, :-2], image[:, :, -1, 2:], atol=1e-5)
 
 
-def test_ada_oblong_pictures_turn_without_shear() -> None:
-    """Maps work in pixels, so that a turn keeps distances: M M^T = 1 for every strength of turns."""
-    turn = ada.rotation(torch.tensor([0.3]))[0, :2, :2]
-    assert torch.allclose(turn @ turn.T, torch.eye(2), atol=1e-6)
+def test_ada_oblong_pictures_turn_without_shear(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Maps work in pixels: by a quarter turn the middle of 4x8 pixels, which stays in the picture, is turned itself."""
+    image = pictures(1, 1, 4, 8)
+    turn = ada.rotation(torch.tensor([math.pi / 2]))
+    monkeypatch.setattr(ada, "source_map", lambda image, strength: turn)
+    turned = ada.resampled(image, torch.tensor(1.0))
+    middle = slice(2, 6)
+    assert torch.allclose(turned[..., middle], image[..., middle].rot90(1, (2, 3)), atol=1e-5)
+
+
+def test_ada_mirrors_half_of_the_pictures_that_it_may() -> None:
     torch.manual_seed(0)
     maps = ada.source_map(torch.zeros(400, 1, 8, 16), torch.tensor(0.5))
     determinant = torch.linalg.det(maps[:, :2, :2])
     assert (determinant.abs() > 0.4).all()
     assert (determinant < 0).float().mean().item() == pytest.approx(0.25, abs=0.06)  # mirrored: 1/2 of strength
+
+
+def test_ada_scales_and_stretches_by_its_papers_deviations() -> None:
+    """By 2^(0.2 n) both: a size alters an area by its square, 2^(0.4 n); a stretch parts the axes by 2^(0.4 n)."""
+    torch.manual_seed(0)
+    maps = ada.source_map(torch.zeros(20_000, 1, 8, 16), torch.tensor(1.0))[:, :2, :2]
+    assert torch.linalg.det(maps).abs().log2().std().item() == pytest.approx(0.4, rel=0.05)
+    longer, shorter = torch.linalg.svdvals(maps).unbind(1)
+    assert (longer / shorter).log2().square().mean().sqrt().item() == pytest.approx(0.4, rel=0.05)
 
 
 def test_ada_changes_each_picture_with_its_strength() -> None:
@@ -203,6 +252,16 @@ def test_ada_of_a_given_strength() -> None:
     scheduled = ADA(target=None, strength=Linear(0.0, 0.4, end_images=1000))
     scheduled.advance(250)
     assert scheduled.strength.item() == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("model", ["dcgan", "cyclegan", "stargan", "stackgan", "pix2pix", "vaegan"])
+def test_games_tell_their_augmentation_the_time(model: str) -> None:
+    """One model of each game: half of the way to 0.4 after 500 of 1,000 images."""
+    line = "{_target_: ganctl.schedules.Linear, start: 0, end: 0.4, end_images: 1000}"
+    chosen = ["augment=ada", "augment.target=null", f"augment.strength={line}", "batch_size=8", "device=cpu"]
+    game = game_of(prepare(compose([f"model={model}", *overrides(model, [1, 16, 16]), *chosen])))
+    game.advance(Clock(500, 0))
+    assert game.augment.strength.item() == pytest.approx(0.2)
 
 
 @pytest.mark.parametrize(
