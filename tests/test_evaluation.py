@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from ganctl.callbacks.evaluation import Evaluating, much_worse, summary
+from ganctl.callbacks.evaluation import Evaluating, better, much_worse, summary
 from ganctl.cli import main
 from ganctl.commands.evaluate import table
 from ganctl.config.preparation import compose, prepare
 from ganctl.errors import UserError
-from ganctl.metrics import classifier
+from ganctl.metrics import classifier, keys
 from ganctl.metrics.contract import Contract, Score
 from ganctl.metrics.evaluation import Evaluation, append, read
 from ganctl.metrics.panel import Panel
@@ -119,20 +119,19 @@ CONTRACT = Contract("bars", "a", "train", 360, 200, "classifier", "b", "none", "
 class Scripted:
     """A judge that has its values already; None is a failure."""
 
-    keys = ("fd",)
-
-    def __init__(self, *values: float | None) -> None:
-        self.values = iter(values)
+    def __init__(self, *values: float | None, key: str = "fd") -> None:
+        self.values, self.keys = iter(values), (key,)
 
     def evaluate(self, game: Any, images_seen: int) -> Evaluation:
         value = next(self.values)
         if value is None:
             raise RuntimeError("out of memory")
-        return Evaluation(images_seen, (Score("fd", "FD-classifier", value, CONTRACT, floor=2.0),))
+        (key,) = self.keys
+        return Evaluation(images_seen, (Score(key, "FD-classifier", value, CONTRACT, floor=2.0),))
 
 
 def follow(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *values: float | None
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *values: float | None, key: str = "fd"
 ) -> tuple[list[int], SimpleNamespace, Evaluating]:
     """Play the callback through these values; the rounds in which the best was kept, the trainer, the callback."""
     monkeypatch.setattr(
@@ -140,8 +139,8 @@ def follow(
     )
     kept: list[int] = []
     trainer = SimpleNamespace(should_stop=False, is_global_zero=True, loggers=[])
-    judge = Scripted(*values)
-    callback = Evaluating(judge, tmp_path / "e.jsonl", 10, lambda m: kept.append(m.images_seen), "fd", stop=True)
+    judge = Scripted(*values, key=key)
+    callback = Evaluating(judge, tmp_path / "e.jsonl", 10, lambda m: kept.append(m.images_seen), key, stop=True)
     module = SimpleNamespace(images_seen=0, told_at=0)
     callback.on_train_start(trainer, module)  # type: ignore[arg-type]
     for number in range(len(values)):
@@ -166,6 +165,29 @@ def test_slow_progress_does_not_stop_training(tmp_path: Path, monkeypatch: pytes
     kept, trainer, _ = follow(tmp_path, monkeypatch, 10, 14, 16, 16, 9, 12, 13.6, 13.6)
     assert kept == [10, 50]
     assert not trainer.should_stop
+
+
+@pytest.mark.parametrize(("key", "best"), [("fd", [10, 40]), ("psnr", [10, 20])])
+def test_the_best_is_the_lowest_distance_and_the_highest_psnr(
+    key: str, best: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 20, 30, 25, 18; an equal value is no better."""
+    kept, _, callback = follow(tmp_path, monkeypatch, 20, 30, 25, 18, 18, key=key)
+    assert kept == best
+    assert callback.best["images_seen"] == best[-1]
+    assert [better(Score(key, key, value, CONTRACT), 20.0) for value in (19, 20, 21)] == [
+        key == "fd",
+        False,
+        key == "psnr",
+    ]
+
+
+def test_which_scores_are_better_when_they_are_lower() -> None:
+    """Distances, divergences and copies; all others (of those that have a best) grow as pictures get better."""
+    lower = {key for key in keys.NAMES if Score(key, key, 0.0, CONTRACT).lower_is_better}
+    assert lower == {"fd", "kd", "kl", "l1", "lpips", "duplicates"}
+    assert Score("fd/a2b", "FD", 0.0, CONTRACT).lower_is_better
+    assert not Score("conditional/colour", "accuracy", 0.0, CONTRACT).lower_is_better
 
 
 def test_near_the_floor_nothing_is_worse() -> None:
