@@ -20,6 +20,7 @@ from ganctl.doctor.rules import Verdict, diagnose
 from ganctl.doctor.signals import Facts, Signals, from_window
 from ganctl.doctor.view import View
 from ganctl.errors import NotFinite, UserError
+from ganctl.networks.interfaces import Discriminator
 from ganctl.runs import checkpoint, store
 from ganctl.runs.content import fingerprint
 from ganctl.trained.diagnosing import diagnosed
@@ -334,14 +335,37 @@ def test_samples_like_the_data_have_no_gap_and_copies_of_one_have_no_variety() -
     assert examination.measure(broken, torch.device("cpu")) == {"finite": False}
 
 
-def test_held_out_pictures_show_what_the_discriminator_knows_by_heart() -> None:
+def test_a_win_rate_counts_pairs() -> None:
     assert win_rate(torch.tensor([2.0, 0.0]), torch.tensor([1.0, 1.0])) == 0.5
     assert win_rate(torch.tensor([1.0]), torch.tensor([1.0])) == 0.5  # equal scores count half
-    data, game = table(64), game_of("dcgan")
-    data.held_out = lambda: table(32)  # type: ignore[method-assign]
-    found = Examination(data, game, 10).measure(game, torch.device("cpu"))
-    assert 0 <= found["unseen_wins"] <= 1
-    assert found["seen_wins"] != found["unseen_wins"]
+
+
+class Brightness(Discriminator):
+    """Scores a picture by its mean."""
+
+    feature_size = 1
+
+    def features(self, image: torch.Tensor, label: torch.Tensor | None = None) -> torch.Tensor:
+        return image.mean((1, 2, 3))
+
+    def score(self, features: torch.Tensor, label: torch.Tensor | None = None) -> torch.Tensor:
+        return features
+
+
+def shades(least: int, most: int, count: int) -> TensorTable:
+    """Pictures of these grey levels, each pixel by chance."""
+    chance = torch.Generator().manual_seed(1)
+    images = torch.randint(least, most + 1, (count, 1, 8, 8), generator=chance, dtype=torch.uint8)
+    return TensorTable(images, torch.arange(count) % 10, torch.device("cpu"))
+
+
+def test_training_pictures_and_held_out_ones_are_not_taken_for_each_other() -> None:
+    """White to train on, black held out, grey painted: judged by brightness the first always win, the others never."""
+    data, game = shades(250, 255, 64), game_of("dcgan")
+    data.held_out = lambda: shades(0, 5, 32)  # type: ignore[method-assign]
+    game.discriminator = Brightness()
+    found = Examination(data, game, 10).measure(painting(game, torch.zeros(1, 1, 8, 8)), torch.device("cpu"))
+    assert (found["seen_wins"], found["unseen_wins"]) == (1.0, 0.0)
 
 
 def test_few_labels_or_pictures_are_no_reason_to_fail() -> None:
