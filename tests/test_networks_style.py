@@ -21,8 +21,14 @@ from ganctl.networks.equalized import (
 from ganctl.networks.interfaces import Discriminator, Generator, Growing, Shape
 from ganctl.networks.progan import ProGANDiscriminator, ProGANGenerator
 from ganctl.networks.resampling import Blur, Doubling, FilteredDoublingConv, FilteredHalvingConv, Halving
-from ganctl.networks.stylegan import StyleGANDiscriminator, StyleGANGenerator
-from ganctl.networks.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator, demodulation, modulated
+from ganctl.networks.stylegan import StyledLayer, StyleGANDiscriminator, StyleGANGenerator
+from ganctl.networks.stylegan2 import (
+    StyledConv,
+    StyleGAN2Discriminator,
+    StyleGAN2Generator,
+    demodulation,
+    modulated,
+)
 
 SHAPES = [(1, 28, 28), (2, 32, 32), (3, 64, 64), (4, 100, 100), (3, 96, 32), (1, 7, 9)]
 SMALL = {"width": 4, "max_width": 8}
@@ -145,6 +151,32 @@ def test_demodulation_by_hand():
     # Weights [1, 2] of one output, scales [3, 0.5]: 1 / sqrt((1*3)^2 + (2*0.5)^2) = 1 / sqrt(10).
     weight, scale = torch.tensor([1.0, 2.0]).reshape(1, 2, 1, 1), torch.tensor([[3.0, 0.5]])
     assert demodulation(weight, scale).item() == pytest.approx(1 / sqrt(10))
+
+
+def test_a_styled_convolution_keeps_the_variance_whatever_the_styles_length():
+    """Ten times the scales give the same picture. Of unit variance, times sqrt(2), through a leaky ReLU of 0.2:
+
+    half of 2 * 1 and half of 2 * 0.04 remain, a mean square of 1.04.
+    """
+    torch.manual_seed(0)
+    layer = StyledConv(EqualizedConv(16, 64, bias=False), (32, 32), style_size=5)
+    nn.init.zeros_(layer.affine.bias)  # then a style's scale is that of all channels
+    image, style = torch.randn(4, 16, 32, 32), torch.randn(4, 5)
+    styled = layer(image, style)
+    torch.testing.assert_close(layer(image, 10 * style), styled, rtol=1e-4, atol=1e-4)
+    inside = styled[..., 1:-1, 1:-1]  # beyond the border there is nothing
+    assert inside.square().mean().item() == pytest.approx(1.04, rel=0.03)
+
+
+def test_adaptive_instance_norm_gives_each_channel_its_styles_mean_and_deviation():
+    """Karras et al. 2019, eq. 1: of any picture; a scale of 0 leaves a deviation of 1."""
+    torch.manual_seed(0)
+    layer = StyledLayer(nn.Identity(), channels=3, size=(9, 7), style_size=5)
+    image, style = 4 + 3 * torch.randn(2, 3, 9, 7), torch.randn(2, 5)
+    scale, shift = layer.affine(style).chunk(2, 1)
+    styled = layer(image, style)
+    torch.testing.assert_close(styled.mean((2, 3)), shift)
+    torch.testing.assert_close(styled.std((2, 3), correction=0), (1 + scale).abs())
 
 
 def test_scaling_the_picture_equals_scaling_the_weights():
