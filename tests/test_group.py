@@ -79,6 +79,8 @@ def test_stopped_together_and_resumed_exactly(outputs, network):
     start.train(settings_of(f"images={length}", "name=whole", network=network))
     assert fingerprint(weights("half", outputs)) == fingerprint(weights("whole", outputs))
     assert (run.folder / "metrics.csv").read_bytes() == (outputs / "whole" / "metrics.csv").read_bytes()
+    first, (second,) = weights("whole", outputs), weights("whole", outputs)["others"]
+    assert not torch.equal(first["random"]["torch"], second["random"]["torch"])  # each draws its own noise
 
 
 def test_a_process_that_dies_ends_the_run_in_words(outputs):

@@ -160,6 +160,34 @@ def test_checkpoints_are_plain_and_name_themselves(outputs):
     assert content["images_seen"] == 160
 
 
+def test_of_numbered_checkpoints_the_latest_are_kept(outputs):
+    """80 images, one every 16: of five the last two, each with what it says."""
+    start.train(settings_of("images=80", "checkpoint_every=16", "keep=2", "sample_every=null"))
+    run = store.Run(outputs / "run")
+    assert {path.name for path in run.checkpoints.glob("0*")} == {"000000064.ckpt", "000000080.ckpt"}
+    seen = {images: checkpoint.load(path)["images_seen"] for images, path in store.numbered(run).items()}
+    assert seen == {64: 64, 80: 80}
+    assert checkpoint.load(run.checkpoints / "last.ckpt")["images_seen"] == 80
+
+
+def test_the_seed_decides_how_networks_begin(outputs):
+    """Two seeds, and the first once more."""
+    begun: list[torch.Tensor] = []
+
+    class Begun(pl.Callback):
+        def on_train_start(self, trainer: pl.Trainer, module: Any) -> None:
+            for network in (module.game.generator, module.game.discriminator):
+                begun.append(next(network.parameters()).detach().clone())
+
+    for name, seed in (("one", 1), ("two", 2), ("again", 1)):
+        short = [f"images={BATCH}", "sample_every=null", "checkpoint_every=null"]
+        start.train(settings_of(*short, f"seed={seed}", f"name={name}"), callbacks=[Begun()])
+    generators, discriminators = begun[::2], begun[1::2]
+    for one, two, again in (generators, discriminators):
+        assert torch.equal(one, again)
+        assert (one != two).all()
+
+
 def test_sheets_of_a_growing_model_say_its_stage(outputs):
     """4x4 up to 80 images, faded to 160: the round drawn at 160 began at 152, which is 72/80 of the way."""
     growth = [f"model.game.growth.{phase}_images=80" for phase in ("stable", "fade")]
