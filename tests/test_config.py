@@ -296,6 +296,12 @@ def test_words_of_one_mistake(override: str, sentence: str) -> None:
     assert mistakes(*base, override) == [sentence]
 
 
+def test_clipping_beside_scaled_gradients_is_refused() -> None:
+    words = "trainer.clip: 1.0; gradients are scaled with precision=16; set precision=bf16 or clip=null"
+    assert words in mistakes(*BASE, "trainer.clip=1", "precision=16")  # and, without a GPU, that it needs one
+    assert prepared(*BASE, "trainer.clip=1", "precision=bf16")["trainer"]["clip"] == 1.0
+
+
 def test_an_optimizer_that_asks_for_the_loss_again_is_refused() -> None:
     found = mistakes(
         *BASE, "model.optimizers.generator._target_=torch.optim.LBFGS", "~model.optimizers.generator.betas"
