@@ -12,10 +12,10 @@ from ganctl.training.parts import dataset_of, game_of
 SIZES = [(28, 28), (32, 32), (64, 64), (100, 100), (96, 32)]
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("size", SIZES[1:], ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize("model", MODELS)
 def test_plays_forward_and_backward(model: str, size: tuple[int, int]) -> None:
-    channels = 1 + (MODELS.index(model) + SIZES.index(size)) % 4  # each model meets all four over the sizes
+    channels = 1 + (MODELS.index(model) + SIZES.index(size)) % 4  # each model meets all four over these sizes
     play(model, channels, size)
 
 
