@@ -89,10 +89,10 @@ def test_a_relativistic_loss_sees_augmented_reals_in_the_generators_turn() -> No
         (Clock(0, 0), True),
         (Clock(64, 1), False),
         (Clock(128, 2), True),
-        # the generator plays in every third round: its first, second and third time are in rounds 2, 5 and 8
-        (Clock(128, 2, {"generator": 3}), True),
-        (Clock(320, 5, {"generator": 3}), False),
-        (Clock(512, 8, {"generator": 3}), True),
+        # the generator plays in every second round: for the first, second and third time after 1, 3 and 5 rounds
+        (Clock(64, 1, {"generator": 2}), True),
+        (Clock(192, 3, {"generator": 2}), False),
+        (Clock(320, 5, {"generator": 2}), True),
     ],
 )
 def test_a_generators_penalty_is_in_its_loss_when_it_is_due(clock: Clock, due: bool) -> None:
