@@ -14,6 +14,7 @@ from ganctl.cli import main
 from ganctl.commands.evaluate import table
 from ganctl.config.preparation import compose, prepare
 from ganctl.errors import UserError
+from ganctl.logs import aloud
 from ganctl.metrics import classifier, keys
 from ganctl.metrics.contract import Contract, Score
 from ganctl.metrics.evaluation import Evaluation, append, read
@@ -346,17 +347,18 @@ def test_bytes_that_are_no_text_spoil_only_their_own_line(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("count", [5, 2])
-def test_of_few_pictures_what_can_be_measured_is(outputs: Path, caplog: Any, count: int) -> None:
+def test_of_few_pictures_what_can_be_measured_is(outputs: Path, count: int) -> None:
     data = ["dataset=random", "dataset.shape=[1,8,8]", f"dataset.count={count}"]
     fixed = ["model=gan", "images=4", "batch_size=2", "device=cpu", "precision=32", "name=few", "trainer.preview=4"]
     start.train(prepare(compose([*data, *fixed])))
-    with caplog.at_level("INFO"):
+    with aloud() as said:
         if count == 5:
             found = evaluate("few", device="cpu", wanted=Wanted(extractor="random")).evaluation
             assert {score.key for score in found.scores} == {"diversity", "neighbours", "duplicates"}
         else:
             with pytest.raises(UserError, match="metrics: none can be measured with 10000 samples and 2 real pictures"):
                 evaluate("few", device="cpu", wanted=Wanted(extractor="random"))
-    assert f"memorisation is left out: it needs 10 pictures, and there are {count}" in caplog.text
+    left_out = f"memorisation is left out: it needs 10 pictures, and there are {count}"
+    assert left_out in [record.getMessage() for record in said]
     with pytest.raises(UserError, match="diversity needs 3 pictures or more of each kind; there are 2 samples"):
         evaluate("few", device="cpu", wanted=Wanted(metrics=["diversity"], count=2, extractor="random"))
