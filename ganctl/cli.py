@@ -57,15 +57,18 @@ def usage() -> str:
 
 def guarded(name: str, work: Callable[[], int | None]) -> int:
     """Run a command; whatever goes wrong is told on stderr in words and becomes an exit code."""
-    code = told(name, work)
+    code = ended(name, work)
     try:  # now: as Python ends a closed pipe could not be caught
         print(end="", flush=True)
     except BrokenPipeError:
         hush()
+    except OSError as error:  # a full disk behind `> file`
+        hush()
+        return code or tell(name, [f"standard output: cannot be written: {error.strerror or error}"], FAILED)
     return code
 
 
-def told(name: str, work: Callable[[], int | None]) -> int:
+def ended(name: str, work: Callable[[], int | None]) -> int:
     """The exit code of a command, its mistakes told."""
     try:
         return work() or OK

@@ -33,8 +33,8 @@ class Terminal(logging.StreamHandler[TextIO]):
 
 def hush() -> None:
     """Send what is still to be printed nowhere: a closed pipe would be an error again as Python ends."""
-    with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with suppress(OSError, ValueError), open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 @contextmanager
@@ -65,19 +65,41 @@ def logged_to(path: Path, aloud: bool = True, earlier: Records = ()) -> Iterator
 
 
 @contextmanager
-def aloud() -> Iterator[Records]:
-    """Inside, what ganctl notices goes to the terminal; yields the records, for a file that is opened later."""
+def aloud(silent: bool = False) -> Iterator[Records]:
+    """Inside, what ganctl notices goes to the terminal, once; yields the records, for a file that is opened later.
+
+    silent: to the records alone.
+    """
     log, memory = logging.getLogger("ganctl"), Memory()
-    heard = any(isinstance(handler, Terminal) for handler in log.handlers)  # already, by who called this
+    before = log.level, log.propagate
+    heard = silent or any(isinstance(handler, Terminal) for handler in log.handlers)  # already, by who called this
     handlers = [memory] if heard else [memory, Terminal()]
     for handler in handlers:
+        handler.addFilter(Once())
         log.addHandler(handler)
-    log.setLevel(logging.INFO)
+    log.setLevel(min(log.level or logging.INFO, logging.INFO))
+    log.propagate = False
     try:
         yield memory.buffer
     finally:
         for handler in handlers:
             log.removeHandler(handler)
+        log.setLevel(before[0])
+        log.propagate = before[1]
+
+
+class Once(logging.Filter):
+    """Lets the same words pass but once: runs of a sweep look at one and the same data."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        words = record.getMessage()
+        new = words not in self.said
+        self.said.add(words)
+        return new
 
 
 class Memory(BufferingHandler):

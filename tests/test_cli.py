@@ -403,3 +403,26 @@ def test_flags_mean_nothing_beside_a_sweep_that_goes_on(tmp_path, capsys):
     told = capsys.readouterr().err
     assert "--multirun: cannot stand beside resume=" in told
     assert "resume: given 2 times; give it once" in told
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="has no /dev/full")
+def test_output_that_cannot_be_written_is_told_in_words():
+    found = in_bash("ganctl --version > /dev/full; echo $? >&2")
+    assert found.stderr == "ganctl --version: standard output: cannot be written: No space left on device\n1\n"
+
+
+def test_what_is_noticed_is_told_once_and_the_logger_left_as_it_was(capsys):
+    log = logging.getLogger("ganctl")
+    log.setLevel(logging.DEBUG)
+    before = log.level, log.propagate, list(log.handlers)
+    with logs.aloud() as said, logs.aloud() as inner:
+        for _ in range(2):
+            logging.getLogger("ganctl.data").info("3 pictures")
+        assert not log.propagate
+    assert capsys.readouterr().out == "3 pictures\n"
+    assert [record.getMessage() for record in said] == [record.getMessage() for record in inner] == ["3 pictures"]
+    with logs.aloud(silent=True) as said:
+        log.info("4 pictures")
+    assert capsys.readouterr().out == ""
+    assert [record.getMessage() for record in said] == ["4 pictures"]
+    assert (log.level, log.propagate, list(log.handlers)) == before

@@ -149,8 +149,9 @@ def test_class_names_are_understood(outputs):
         (["run=plain", "out=cat.png", "format=files"], "out: cat.png: format=files makes a folder; leave .png out"),
         (
             ["run=plain", "n=10001"],
-            "n: 10001; a sheet holds 10,000 pictures at most; choose format=files or format=npz",
+            "n: 10,001 pictures in all; a sheet holds 10,000 at most; choose format=files or format=npz",
         ),
+        (["run=labelled", "label=each", "n=3334"], "n: 10,002 pictures in all; a sheet holds 10,000 at most"),
         (["run="], "run=: no value; write run=..."),
         (
             ["run=plain", "device=[0]"],

@@ -467,6 +467,18 @@ def test_ctrl_c_before_the_first_round_leaves_nothing(outputs, monkeypatch):
     assert list(outputs.iterdir()) == []
 
 
+def test_ctrl_c_while_lightning_sets_up_leaves_nothing_and_hears_another(outputs):
+    class Pressed(pl.Callback):
+        def setup(self, *_: Any, **__: Any) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        start.train(settings_of(), callbacks=[Pressed()])
+    assert list(outputs.iterdir()) == []
+    assert signal.getsignal(signal.SIGINT) == before
+
+
 @pytest.mark.parametrize("workspace", [None, ":16:8"])
 def test_a_fixed_order_of_sums_is_asked_for_and_given_up_again(workspace, monkeypatch):
     monkeypatch.delenv(WORKSPACE, raising=False)

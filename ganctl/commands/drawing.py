@@ -19,12 +19,11 @@ MOST_ON_A_SHEET = 10_000  # its pixels are held at once, several times
 ENDINGS = {"grid": ".png", "npz": ".npz", "files": ""}
 
 
-def demand_fit(n: int | None, format: Format) -> None:
+def demand_fit(count: int, format: Format) -> None:
     """Raise UserError for more pictures than a sheet can hold."""
-    if n is not None and format == "grid" and n > MOST_ON_A_SHEET:
-        raise UserError(
-            f"n: {n}; a sheet holds {MOST_ON_A_SHEET:,} pictures at most; choose format=files or format=npz for more"
-        )
+    if format == "grid" and count > MOST_ON_A_SHEET:
+        most = f"a sheet holds {MOST_ON_A_SHEET:,} at most"
+        raise UserError(f"n: {count:,} pictures in all; {most}; choose format=files or format=npz for more")
 
 
 def asked_place(out: str, format: Format) -> Path:

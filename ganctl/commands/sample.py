@@ -23,6 +23,7 @@ TITLE = 60  # characters of a caption or another wish in a file's name
 class Painting:
     """Pictures [B, C, H, W] in [-1, 1] as they are painted, a label for each where asked for, and those in a row."""
 
+    count: int
     batches: "Iterator[Tensor]"
     labels: "Tensor | None"
     columns: int | None
@@ -66,13 +67,12 @@ def run(argv: list[str]) -> int:
     path = sampler = None
     with together() as mistakes:
         with noted(mistakes):
-            drawing.demand_fit(arguments.n, arguments.format)
-        with noted(mistakes):
             path = drawing.asked_place(arguments.out, arguments.format) if arguments.out else None
         with noted(mistakes):
             plugins = words(arguments.plugins)
             sampler = load(arguments.run, arguments.ckpt, ema=arguments.ema, device=arguments.device, plugins=plugins)
             drawn = painting(sampler, arguments)
+            drawing.demand_fit(drawn.count, arguments.format)
     assert sampler is not None  # else a mistake was raised
     path = path or drawing.free_place(sampler.path, title(sampler, arguments), arguments.format)
     try:
@@ -104,4 +104,5 @@ def painting(sampler: "Sampler", arguments: Arguments) -> Painting:
     wishes = {name: getattr(arguments, name) for name in ("truncation", "style_mix", "code", "text")}
     batches = sampler.batches(n, arguments.seed, arguments.label, arguments.batch_size, **wishes)
     columns = n if arguments.label == EACH else sampler.columns(n, **wishes)
-    return Painting(batches, sampler.labels(arguments.label, n), columns)
+    kinds = sampler.classes if arguments.label == EACH else len((arguments.text or "").split("|"))
+    return Painting(n * kinds, batches, sampler.labels(arguments.label, n), columns)

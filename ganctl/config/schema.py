@@ -47,7 +47,7 @@ class TrainerConfig:
     processes: int = setting(1, "processes that share a batch on a CPU; for several GPUs: device=[0,1]", least=1)
     preview: int = setting(64, "pictures in a sample grid", least=1)
     stretch: float = setting(0.05, "seconds of rounds between looks at what is due; 0: after every round", least=0)
-    deterministic: bool = setting(False, "on a GPU: sums in a fixed order, so that a run can be repeated; slower")
+    deterministic: bool = setting(False, "on a GPU: sums in a fixed order, where PyTorch knows one; slower")
 
 
 @dataclass

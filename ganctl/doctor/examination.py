@@ -19,6 +19,7 @@ from ganctl.metrics.sheets import painted, pieces, request
 from ganctl.networks.interfaces import Growing
 
 SAMPLES = 256  # drawn at each check, always from the same inputs
+TOGETHER = 4  # pictures at least, and multiples of so many: critics look at groups of them (minibatch deviation)
 REALS = 1_024  # of the data, at most, that samples are held against
 SIDE = 32  # pixels at which pictures are compared
 FEWEST = 3  # pictures, under which there are no distances to compare
@@ -104,7 +105,7 @@ class Examination:
     def wished(self) -> Tensor | None:
         """Labels as the data has them, for games that take any."""
         label = None if self.reals is None else self.reals.label
-        return None if label is None else label[torch.arange(SAMPLES) % len(label)].cpu()
+        return None if label is None else label[torch.arange(SAMPLES) % len(label)]
 
     def compare(self, samples: Tensor) -> dict[str, Any]:
         """samples [N, C, H, W] in [-1, 1] -> the signals of distance."""
@@ -117,7 +118,7 @@ class Examination:
         gap = (2 * across.mean() - apart - reals.apart) / max(reals.apart, TINY)
         measured: dict[str, Any] = {"diversity": found.ratio, "gap": float(gap)}
         if self.classes and reals.label is not None:
-            measured["shares"] = self.share(reals.label.cpu()[across.argmin(1)])
+            measured["shares"] = self.share(reals.label[across.argmin(1)])
         if not reals.points:
             measured |= {"neighbours": found.neighbours, "duplicates": found.duplicates}
             measured["nearest"] = float(across.min(1).values.median()) / reals.lonely if reals.lonely else None
@@ -182,7 +183,7 @@ def flattened(images: Tensor) -> Tensor:
 
 def scores(critic: Any, pictures: Images, device: torch.device) -> Tensor:
     """Of each picture, [N] or [N, h, w] on the CPU."""
-    size = at_once(pictures.image.shape[1:], SAMPLES)
+    size = max(TOGETHER, at_once(pictures.image.shape[1:], SAMPLES) // TOGETHER * TOGETHER)
     there = (piece.map(lambda value: value.to(device)) for piece in pictures.split(size))
     return torch.cat([critic(piece.image, piece.label).cpu() for piece in there])
 

@@ -65,6 +65,8 @@ __all__ = [
 
 NEWEST = "newest"
 PLAIN = re.compile(r"(?![ .~-])[^/\0]{1,200}(?<![ .])")  # name of a folder
+OTHERS = (".png", ".gif", ".html", ".csv", ".json", ".jsonl", ".yaml", ".txt")  # than checkpoints, in a run's folder
+INSIDE = ("checkpoints", "samples", "drawn", "evaluation")  # folders of a run
 NAMED = 3  # runs that a message names
 DEEP = 2  # folders between outputs/ and a run at most: a group's, a sweep's
 
@@ -238,8 +240,8 @@ def find_to_resume(selector: str, outputs: Path | None = None) -> Run:
 
 def instead_of(folder: Path) -> str:
     """What to give in the place of a folder that is no run: those in it, if it is a sweep's or a group's."""
-    inside = [str(run.folder) for run in runs_at(folder)][:NAMED]
-    return f"give one of those in it, such as {', '.join(sorted(inside))}" if inside else "give one that ganctl made"
+    inside = sorted(str(run.folder) for run in runs_at(folder))[:NAMED]
+    return f"give one of those in it, such as {', '.join(inside)}" if inside else "give one that ganctl made"
 
 
 def places(selector: str, outputs: Path) -> list[Path]:
@@ -251,7 +253,7 @@ def places(selector: str, outputs: Path) -> list[Path]:
 def run_around(path: Path) -> Run | None:
     """The run that a folder is, or that a file or subfolder belongs to."""
     folder = path if os.path.isdir(path) else path.parent
-    inside = folder.name in ("checkpoints", "samples")
+    inside = folder.name in INSIDE
     return next((run for run in map(Run, (folder, folder.parent) if inside else (folder,)) if run.exists()), None)
 
 
@@ -268,10 +270,12 @@ def newest(outputs: Path, needs_checkpoint: bool) -> Run:
 def find_checkpoint(selector: str | None, which: str | int = "last", outputs: Path | None = None) -> Path:
     """The checkpoint file that a user means: a file as it is (also outside any run), else `which` of a run.
 
-    A run's file that is no checkpoint, such as one of its sheets, stands for the run.
+    A run's picture, table or text stands for the run.
     """
-    file = Path(os.path.expanduser(selector or ""))
-    if selector and os.path.isfile(file) and (".ckpt" in file.name or run_around(file) is None):
+    outputs = outputs or outputs_root()
+    there = places(selector, outputs) if selector else []
+    file = next((path for path in there if os.path.isfile(path)), None)
+    if file and not (file.suffix in OTHERS and run_around(file)):
         if which != "last":
             raise UserError(f"ckpt: {which} was given beside a checkpoint file ({selector}); leave one of them out")
         return file

@@ -26,9 +26,14 @@ ORDER, OUTCOME = ".order.json", ".outcome.json"
 ENDS = {"UserError": UserError, "NotFinite": NotFinite, "GanctlError": GanctlError}
 
 
+def started() -> bool:
+    """Whether this is one of a run's several processes; what data has to say was told by the one that started them."""
+    return STARTED_BY in os.environ
+
+
 def rank() -> int:
     """Which of the run's processes this is; 0 where there is but one."""
-    return int(os.environ.get("RANK", 0)) if STARTED_BY in os.environ else 0
+    return int(os.environ.get("RANK", 0)) if started() else 0
 
 
 def size(settings: Mapping[str, Any], placement: Placement) -> int:
@@ -38,7 +43,7 @@ def size(settings: Mapping[str, Any], placement: Placement) -> int:
 
 def to_be_started(settings: Mapping[str, Any], placement: Placement) -> bool:
     """Whether the run takes several processes, and this is none of them."""
-    return STARTED_BY not in os.environ and size(settings, placement) > 1
+    return not started() and size(settings, placement) > 1
 
 
 def play_together(run: Run, settings: Mapping[str, Any], processes: int, resuming: bool) -> dict[str, Any]:
@@ -121,9 +126,13 @@ def play_share(run: Run, play: Callable[[dict[str, Any], bool], object]) -> None
     except GanctlError as error:
         words = error.mistakes if isinstance(error, UserError) else [str(error)]
         tell(run, type(error).__name__, words, error.exit_code)
-        known = not isinstance(error, UserError) if rank() else isinstance(error, Stopped)
-        if not known:
-            raise  # the other processes do not know of it and would wait; the launcher ends them
+        if not shared(error):
+            raise  # the other processes would wait; the launcher ends them
+
+
+def shared(error: GanctlError) -> bool:
+    """Whether the run's other processes end by the same: they agree on a signal, and hear what the first meets."""
+    return isinstance(error, Stopped) or (rank() > 0 and not isinstance(error, UserError))
 
 
 def tell(run: Run, end: str, words: Any = (), exit_code: int = 0) -> None:

@@ -3,10 +3,11 @@
 import logging
 import random
 import resource
+import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
@@ -72,6 +73,17 @@ def set_up(settings: Config) -> Stage:
     return Stage(placement, dataset, table)
 
 
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Inside, Ctrl-C is one also before the first round, where Lightning would exit in its own way, deaf to another."""
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as end:
+        signal.signal(signal.SIGINT, before)
+        raise KeyboardInterrupt from end
+
+
 class Session:
     """One process's work on a run, from building to the last checkpoint."""
 
@@ -112,7 +124,8 @@ class Session:
         if group.rank():  # the same networks as the first process, other noise
             torch.manual_seed(derived_seed("rank", self.settings["seed"], group.rank()))
         began = time.monotonic()
-        self.trainer().fit(module, train_dataloaders=Handed(self.stream(game)))
+        with interruptible():
+            self.trainer().fit(module, train_dataloaders=Handed(self.stream(game)))
         return self.conclude(module, time.monotonic() - began)
 
     def notices(self, game: Game) -> list[str]:

@@ -1,8 +1,8 @@
 """From a checked config to a finished run: here or by several processes, from the first image on or resumed."""
 
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ Config = dict[str, Any]
 def train(settings: Config, *, run: Run | None = None, callbacks: Sequence[pl.Callback] = ()) -> Config:
     """Train from the first image on, as `preparation.prepare` settled it; returns the content of result.json."""
     with prepared_cpu(settings["trainer"]["threads"]):
-        with told() as notices:
+        with aloud(silent=group.started()) as notices:
             stage = set_up(settings)
         with nullcontext(run) if run else store.begun(*folder_of(settings)) as begun:
             if group.to_be_started(settings, stage.placement):
@@ -40,7 +40,7 @@ def folder_of(settings: Config) -> tuple[Path, str | None, Config, dict[str, str
 def resume(run: Run, settings: Config, *, callbacks: Sequence[pl.Callback] = ()) -> Config:
     """Continue a run from its last good checkpoint, bit for bit as if it had never stopped."""
     with prepared_cpu(settings["trainer"]["threads"]):
-        with told() as notices:
+        with aloud(silent=group.started()) as notices:
             found = checkpoint.load_newest_good(run)
             for notice in found.notices:
                 log.warning(notice)
@@ -49,16 +49,6 @@ def resume(run: Run, settings: Config, *, callbacks: Sequence[pl.Callback] = ())
         if group.to_be_started(settings, stage.placement):
             return play_together(settings, stage, run, resuming=True, callbacks=callbacks)
         return play(settings, stage, run, state=found.content, callbacks=callbacks, notices=notices)
-
-
-@contextmanager
-def told() -> Iterator[Records]:
-    """Inside, what the data and the checkpoint have to say goes to the terminal, of the first process alone."""
-    if group.rank():
-        yield ()
-        return
-    with aloud() as notices:
-        yield notices
 
 
 def demand_more(run: Run, settings: Config, seen: int) -> None:
