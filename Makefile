@@ -17,7 +17,7 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --editable . --group dev --constraint constraints.txt
 	@touch $@
 
-train: $(READY) ## install, train a DCGAN on handwritten digits (two to five minutes on 2 cores) and say where the pictures are
+train: $(READY) ## install, train a DCGAN on handwritten digits (about four minutes on 2 slow cores) and say where the pictures are
 	$(BIN)/ganctl train model=dcgan dataset=digits loss=r1_small model.game.discriminator.norm=none images=250k
 
 test: $(READY) ## install what tests need and run them

@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import TextIO
 
 NOISY = ("pytorch_lightning", "lightning.pytorch", "lightning_fabric")
-
-
 Records = Sequence[logging.LogRecord]
 
 
