@@ -406,8 +406,9 @@ def test_flags_mean_nothing_beside_a_sweep_that_goes_on(tmp_path, capsys):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="has no /dev/full")
-def test_output_that_cannot_be_written_is_told_in_words():
-    found = in_bash("ganctl --version > /dev/full; echo $? >&2")
+@pytest.mark.parametrize("buffered", ["", "1"])
+def test_output_that_cannot_be_written_is_told_in_words(buffered):
+    found = in_bash("ganctl --version > /dev/full; echo $? >&2", PYTHONUNBUFFERED=buffered)
     told, code = found.stderr.splitlines()  # in whole sentences, whether it shows at once or at the end
     assert "No space left on device" in told
     assert code == "1"
